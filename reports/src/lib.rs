@@ -1,1 +1,6 @@
-//! Reports.
+//! The result schema of a run, and everything that is made from one: statistics, charts and the
+//! one-file report page.
+
+#![forbid(unsafe_code)]
+
+pub mod schema;
