@@ -1,1 +1,45 @@
-//! Kernels.
+//! Vector distance kernels: every implementation of an operation behind one trait, enumerable,
+//! verified against an oracle, and resolved once into a plain function pointer.
+//!
+//! A kernel has four coordinates, `encoding/metric/shape#variant`, for example
+//! `f32/l2sq/gather#avx512-pf4`. [`ops`] lists every operation; each lists its variants with the
+//! instruction-set level they need and whether this CPU has it. Tests, benches and reports are
+//! loops over that list.
+//!
+//! # Which kernel do I call?
+//! [`F32Kernels`] resolves the measured winners for a metric and a dimension:
+//! ```
+//! use annvil_kernels::{F32Kernels, Metric};
+//! let k = F32Kernels::new(Metric::L2Sq, 3)?;
+//! assert_eq!(k.pair.call(&[1.0, 2.0, 3.0], &[1.0, 0.0, 0.0]), 13.0);
+//! # Ok::<(), annvil_kernels::BindError>(())
+//! ```
+//!
+//! # What every kernel promises
+//! - It returns the mathematical value: `dot` is the raw inner product, `l2sq` has no root,
+//!   `cosine` is 1 - cos and exactly 1 when either vector is zero.
+//! - NaN in any element gives NaN (all metrics); an infinite element gives infinity or NaN.
+//! - It never allocates, locks, logs or reads the environment.
+//! - Its loops are safe Rust: whatever the lengths, nothing is read out of bounds. The one thing an
+//!   entry point asks for is its instruction-set level, and [`Bound`] is the proof of that.
+
+pub mod isa;
+mod kernel;
+pub mod layout;
+mod loops;
+mod ops;
+mod registry;
+mod set;
+mod shape;
+#[cfg(feature = "testkit")]
+pub mod testkit;
+pub mod winners;
+
+pub use isa::Level;
+pub use kernel::{AnyOp, BindError, Bound, Runner, Technique, VariantMeta};
+pub use layout::{AlignedRows, LayoutError, RowsRef};
+pub use registry::{find, ops};
+pub use set::{F32Kernels, FORCE_VAR, Forced, Metric, Residence};
+pub use shape::{
+    Batch, Gather, GatherNorms, Pair, PairNorms, Row, Scan, ScanNorms, Shape, cosine_from_norms,
+};

@@ -1,0 +1,152 @@
+//! The AVX2 + FMA token: 8 lanes.
+#![allow(unsafe_code, reason = "intrinsics; the token proves the level")]
+
+use core::arch::x86_64::*;
+
+use super::simd::Simd;
+
+/// Proof of [`super::Level::Avx2`].
+#[derive(Clone, Copy)]
+pub(crate) struct Avx2(());
+
+impl Avx2 {
+    /// # Safety
+    /// The CPU has [`super::Level::Avx2`].
+    #[inline(always)]
+    pub(crate) const unsafe fn assume() -> Self {
+        Self(())
+    }
+}
+
+/// Masks for `maskload`: the 8 values from index `8 - n` switch on the first `n` lanes.
+static MASKS: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
+
+impl Simd for Avx2 {
+    type V = __m256;
+    type Chunk = [f32; 8];
+    const LANES: usize = 8;
+
+    #[inline(always)]
+    fn chunks(self, x: &[f32]) -> (&[Self::Chunk], &[f32]) {
+        x.as_chunks()
+    }
+
+    #[inline(always)]
+    fn zero(self) -> __m256 {
+        // SAFETY: the token proves AVX.
+        unsafe { _mm256_setzero_ps() }
+    }
+
+    #[inline(always)]
+    fn load(self, x: &[f32; 8]) -> __m256 {
+        // SAFETY: the token proves AVX; the chunk has 8 elements; the load is unaligned.
+        unsafe { _mm256_loadu_ps(x.as_ptr()) }
+    }
+
+    #[inline(always)]
+    fn load_partial(self, x: &[f32]) -> __m256 {
+        let from = 8 - x.len().min(8);
+        // SAFETY: the token proves AVX; `from <= 8`, so 8 masks follow it.
+        let mask = unsafe { _mm256_loadu_si256(MASKS.as_ptr().wrapping_add(from).cast()) };
+        // SAFETY: the token proves AVX; masked-off lanes are not read.
+        unsafe { _mm256_maskload_ps(x.as_ptr(), mask) }
+    }
+
+    #[inline(always)]
+    fn add(self, a: __m256, b: __m256) -> __m256 {
+        // SAFETY: the token proves AVX.
+        unsafe { _mm256_add_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn sub(self, a: __m256, b: __m256) -> __m256 {
+        // SAFETY: the token proves AVX.
+        unsafe { _mm256_sub_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn mul_add(self, a: __m256, b: __m256, c: __m256) -> __m256 {
+        // SAFETY: the token proves FMA.
+        unsafe { _mm256_fmadd_ps(a, b, c) }
+    }
+
+    #[inline(always)]
+    fn abs(self, a: __m256) -> __m256 {
+        // SAFETY: the token proves AVX.
+        unsafe { abs(a) }
+    }
+
+    #[inline(always)]
+    fn max_abs(self, a: __m256, b: __m256) -> __m256 {
+        // SAFETY: the token proves AVX2.
+        unsafe { max_abs(a, b) }
+    }
+
+    #[inline(always)]
+    fn sum(self, v: __m256) -> f32 {
+        // SAFETY: the token proves AVX2.
+        unsafe { sum(v) }
+    }
+
+    #[inline(always)]
+    fn max_lane(self, v: __m256) -> f32 {
+        // SAFETY: the token proves AVX2.
+        unsafe { max_lane(v) }
+    }
+
+    #[inline(always)]
+    fn sum4(self, v: [__m256; 4]) -> [f32; 4] {
+        // SAFETY: the token proves AVX2.
+        unsafe { sum4(v) }
+    }
+
+    #[inline(always)]
+    fn prefetch(self, x: &f32) {
+        // SAFETY: a prefetch reads nothing that the program can see, at any address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(core::ptr::from_ref(x).cast()) }
+    }
+}
+
+/// `|a|`.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn abs(a: __m256) -> __m256 {
+    _mm256_andnot_ps(_mm256_set1_ps(-0.0), a)
+}
+
+/// The larger bit patterns.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn max_abs(a: __m256, b: __m256) -> __m256 {
+    _mm256_castsi256_ps(_mm256_max_epu32(_mm256_castps_si256(a), _mm256_castps_si256(b)))
+}
+
+/// The largest of 8 lanes, none negative; NaN wins.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn max_lane(v: __m256) -> f32 {
+    let v = _mm256_castps_si256(v);
+    let half = _mm_max_epu32(_mm256_castsi256_si128(v), _mm256_extracti128_si256::<1>(v));
+    super::sse42::max_lane(_mm_castsi128_ps(half))
+}
+
+/// The sum of 8 lanes.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn sum(v: __m256) -> f32 {
+    super::sse42::sum(_mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v)))
+}
+
+/// The sums of four registers, transposed on the way.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn sum4(v: [__m256; 4]) -> [f32; 4] {
+    let ab = _mm256_hadd_ps(v[0], v[1]);
+    let cd = _mm256_hadd_ps(v[2], v[3]);
+    let abcd = _mm256_hadd_ps(ab, cd);
+    let sums = _mm_add_ps(_mm256_castps256_ps128(abcd), _mm256_extractf128_ps::<1>(abcd));
+    let mut out = [0.0; 4];
+    // SAFETY: `out` has 4 elements; the store is unaligned.
+    unsafe { _mm_storeu_ps(out.as_mut_ptr(), sums) };
+    out
+}

@@ -1,0 +1,138 @@
+//! The AVX-512 token: 16 lanes, masked tails.
+#![allow(unsafe_code, reason = "intrinsics; the token proves the level")]
+
+use core::arch::x86_64::*;
+
+use super::simd::Simd;
+
+/// Proof of [`super::Level::Avx512`].
+#[derive(Clone, Copy)]
+pub(crate) struct Avx512(());
+
+impl Avx512 {
+    /// # Safety
+    /// The CPU has [`super::Level::Avx512`].
+    #[inline(always)]
+    pub(crate) const unsafe fn assume() -> Self {
+        Self(())
+    }
+}
+
+impl Simd for Avx512 {
+    type V = __m512;
+    type Chunk = [f32; 16];
+    const LANES: usize = 16;
+
+    #[inline(always)]
+    fn chunks(self, x: &[f32]) -> (&[Self::Chunk], &[f32]) {
+        x.as_chunks()
+    }
+
+    #[inline(always)]
+    fn zero(self) -> __m512 {
+        // SAFETY: the token proves AVX-512F.
+        unsafe { _mm512_setzero_ps() }
+    }
+
+    #[inline(always)]
+    fn load(self, x: &[f32; 16]) -> __m512 {
+        // SAFETY: the token proves AVX-512F; the chunk has 16 elements; the load is unaligned.
+        unsafe { _mm512_loadu_ps(x.as_ptr()) }
+    }
+
+    #[inline(always)]
+    fn load_partial(self, x: &[f32]) -> __m512 {
+        let mask = ((1u32 << x.len().min(16)) - 1) as __mmask16;
+        // SAFETY: the token proves AVX-512F; masked-off lanes are not read.
+        unsafe { _mm512_maskz_loadu_ps(mask, x.as_ptr()) }
+    }
+
+    #[inline(always)]
+    fn add(self, a: __m512, b: __m512) -> __m512 {
+        // SAFETY: the token proves AVX-512F.
+        unsafe { _mm512_add_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn sub(self, a: __m512, b: __m512) -> __m512 {
+        // SAFETY: the token proves AVX-512F.
+        unsafe { _mm512_sub_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn mul_add(self, a: __m512, b: __m512, c: __m512) -> __m512 {
+        // SAFETY: the token proves AVX-512F.
+        unsafe { _mm512_fmadd_ps(a, b, c) }
+    }
+
+    #[inline(always)]
+    fn abs(self, a: __m512) -> __m512 {
+        // SAFETY: the token proves AVX-512F.
+        unsafe { _mm512_abs_ps(a) }
+    }
+
+    #[inline(always)]
+    fn max_abs(self, a: __m512, b: __m512) -> __m512 {
+        // SAFETY: the token proves AVX-512F.
+        unsafe { max_abs(a, b) }
+    }
+
+    #[inline(always)]
+    fn sum(self, v: __m512) -> f32 {
+        // SAFETY: the token proves AVX-512DQ and what is below it.
+        unsafe { sum(v) }
+    }
+
+    #[inline(always)]
+    fn max_lane(self, v: __m512) -> f32 {
+        // SAFETY: the token proves AVX-512F.
+        unsafe { max_lane(v) }
+    }
+
+    #[inline(always)]
+    fn sum4(self, v: [__m512; 4]) -> [f32; 4] {
+        // SAFETY: the token proves AVX-512DQ and what is below it.
+        unsafe { sum4(v) }
+    }
+
+    #[inline(always)]
+    fn prefetch(self, x: &f32) {
+        // SAFETY: a prefetch reads nothing that the program can see, at any address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(core::ptr::from_ref(x).cast()) }
+    }
+}
+
+/// The upper half added to the lower.
+#[inline]
+#[target_feature(enable = "avx512f,avx512dq,avx512vl")]
+fn fold(v: __m512) -> __m256 {
+    _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps::<1>(v))
+}
+
+/// The sum of 16 lanes.
+#[inline]
+#[target_feature(enable = "avx2,avx512f,avx512dq,avx512vl")]
+fn sum(v: __m512) -> f32 {
+    super::avx2::sum(fold(v))
+}
+
+/// The sums of four registers.
+#[inline]
+#[target_feature(enable = "avx2,avx512f,avx512dq,avx512vl")]
+fn sum4(v: [__m512; 4]) -> [f32; 4] {
+    super::avx2::sum4([fold(v[0]), fold(v[1]), fold(v[2]), fold(v[3])])
+}
+
+/// The larger bit patterns.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn max_abs(a: __m512, b: __m512) -> __m512 {
+    _mm512_castsi512_ps(_mm512_max_epu32(_mm512_castps_si512(a), _mm512_castps_si512(b)))
+}
+
+/// The largest of 16 lanes, none negative; NaN wins.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn max_lane(v: __m512) -> f32 {
+    f32::from_bits(_mm512_reduce_max_epu32(_mm512_castps_si512(v)))
+}

@@ -1,0 +1,120 @@
+//! The NEON token: 4 lanes, fused multiply-add.
+#![allow(unsafe_code, reason = "intrinsics; the token proves the level")]
+
+use core::arch::aarch64::*;
+
+use super::simd::Simd;
+
+/// Proof of [`super::Level::Neon`].
+#[derive(Clone, Copy)]
+pub(crate) struct Neon(());
+
+impl Neon {
+    /// # Safety
+    /// The CPU has [`super::Level::Neon`].
+    #[inline(always)]
+    pub(crate) const unsafe fn assume() -> Self {
+        Self(())
+    }
+}
+
+impl Simd for Neon {
+    type V = float32x4_t;
+    type Chunk = [f32; 4];
+    const LANES: usize = 4;
+
+    #[inline(always)]
+    fn chunks(self, x: &[f32]) -> (&[Self::Chunk], &[f32]) {
+        x.as_chunks()
+    }
+
+    #[inline(always)]
+    fn zero(self) -> float32x4_t {
+        // SAFETY: the token proves NEON.
+        unsafe { vdupq_n_f32(0.0) }
+    }
+
+    #[inline(always)]
+    fn load(self, x: &[f32; 4]) -> float32x4_t {
+        // SAFETY: the token proves NEON; the chunk has 4 elements.
+        unsafe { vld1q_f32(x.as_ptr()) }
+    }
+
+    #[inline(always)]
+    fn load_partial(self, x: &[f32]) -> float32x4_t {
+        let mut padded = [0.0; 4];
+        for (p, &v) in padded.iter_mut().zip(x) {
+            *p = v;
+        }
+        self.load(&padded)
+    }
+
+    #[inline(always)]
+    fn add(self, a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        // SAFETY: the token proves NEON.
+        unsafe { vaddq_f32(a, b) }
+    }
+
+    #[inline(always)]
+    fn sub(self, a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        // SAFETY: the token proves NEON.
+        unsafe { vsubq_f32(a, b) }
+    }
+
+    #[inline(always)]
+    fn mul_add(self, a: float32x4_t, b: float32x4_t, c: float32x4_t) -> float32x4_t {
+        // SAFETY: the token proves NEON.
+        unsafe { vfmaq_f32(c, a, b) }
+    }
+
+    #[inline(always)]
+    fn abs(self, a: float32x4_t) -> float32x4_t {
+        // SAFETY: the token proves NEON.
+        unsafe { vabsq_f32(a) }
+    }
+
+    #[inline(always)]
+    fn max_abs(self, a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        // SAFETY: the token proves NEON. FMAX returns NaN if either operand is.
+        unsafe { vmaxq_f32(a, b) }
+    }
+
+    #[inline(always)]
+    fn sum(self, v: float32x4_t) -> f32 {
+        // SAFETY: the token proves NEON.
+        unsafe { vaddvq_f32(v) }
+    }
+
+    #[inline(always)]
+    fn max_lane(self, v: float32x4_t) -> f32 {
+        // SAFETY: the token proves NEON. FMAXV returns NaN if any lane is.
+        unsafe { vmaxvq_f32(v) }
+    }
+
+    #[inline(always)]
+    fn sum4(self, v: [float32x4_t; 4]) -> [f32; 4] {
+        let mut out = [0.0; 4];
+        // SAFETY: the token proves NEON.
+        let sums = unsafe { pairwise(v) };
+        // SAFETY: `out` has 4 elements.
+        unsafe { vst1q_f32(out.as_mut_ptr(), sums) };
+        out
+    }
+
+    #[inline(always)]
+    fn prefetch(self, x: &f32) {
+        let address = core::ptr::from_ref(x);
+        // SAFETY: `prfm` reads nothing that the program can see, at any address.
+        unsafe {
+            core::arch::asm!("prfm pldl1keep, [{0}]", in(reg) address,
+                options(nostack, readonly, preserves_flags));
+        }
+    }
+}
+
+/// The sums of four registers, one a lane.
+#[inline]
+#[target_feature(enable = "neon")]
+fn pairwise(v: [float32x4_t; 4]) -> float32x4_t {
+    vpaddq_f32(vpaddq_f32(v[0], v[1]), vpaddq_f32(v[2], v[3]))
+}

@@ -1,0 +1,92 @@
+//! The WebAssembly simd128 token: 4 lanes, no fused multiply-add. A module either has the
+//! instructions or does not load, so the build is the proof.
+#![allow(unsafe_code, reason = "unaligned loads from slices")]
+
+use core::arch::wasm32::*;
+
+use super::simd::Simd;
+
+/// Proof of [`super::Level::Simd128`].
+#[derive(Clone, Copy)]
+pub(crate) struct Simd128(());
+
+impl Simd128 {
+    /// # Safety
+    /// None: the build has the level. The signature is that of the other tokens.
+    #[inline(always)]
+    pub(crate) const unsafe fn assume() -> Self {
+        Self(())
+    }
+}
+
+impl Simd for Simd128 {
+    type V = v128;
+    type Chunk = [f32; 4];
+    const LANES: usize = 4;
+
+    #[inline(always)]
+    fn chunks(self, x: &[f32]) -> (&[Self::Chunk], &[f32]) {
+        x.as_chunks()
+    }
+
+    #[inline(always)]
+    fn zero(self) -> v128 {
+        f32x4_splat(0.0)
+    }
+
+    #[inline(always)]
+    fn load(self, x: &[f32; 4]) -> v128 {
+        // SAFETY: the chunk has 4 elements; the load is unaligned.
+        unsafe { v128_load(x.as_ptr().cast()) }
+    }
+
+    #[inline(always)]
+    fn load_partial(self, x: &[f32]) -> v128 {
+        let at = |i: usize| x.get(i).copied().unwrap_or(0.0);
+        f32x4(at(0), at(1), at(2), at(3))
+    }
+
+    #[inline(always)]
+    fn add(self, a: v128, b: v128) -> v128 {
+        f32x4_add(a, b)
+    }
+
+    #[inline(always)]
+    fn sub(self, a: v128, b: v128) -> v128 {
+        f32x4_sub(a, b)
+    }
+
+    #[inline(always)]
+    fn mul_add(self, a: v128, b: v128, c: v128) -> v128 {
+        f32x4_add(f32x4_mul(a, b), c)
+    }
+
+    #[inline(always)]
+    fn abs(self, a: v128) -> v128 {
+        f32x4_abs(a)
+    }
+
+    #[inline(always)]
+    fn max_abs(self, a: v128, b: v128) -> v128 {
+        // f32x4.max returns NaN if either operand is.
+        f32x4_max(a, b)
+    }
+
+    #[inline(always)]
+    fn sum(self, v: v128) -> f32 {
+        let pairs = f32x4_add(v, i32x4_shuffle::<2, 3, 0, 1>(v, v));
+        f32x4_extract_lane::<0>(pairs) + f32x4_extract_lane::<1>(pairs)
+    }
+
+    #[inline(always)]
+    fn max_lane(self, v: v128) -> f32 {
+        let pairs = f32x4_max(v, i32x4_shuffle::<2, 3, 0, 1>(v, v));
+        let all = f32x4_max(pairs, i32x4_shuffle::<1, 0, 3, 2>(pairs, pairs));
+        f32x4_extract_lane::<0>(all)
+    }
+
+    #[inline(always)]
+    fn prefetch(self, _x: &f32) {
+        // WebAssembly has no prefetch.
+    }
+}

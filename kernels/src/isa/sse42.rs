@@ -1,0 +1,153 @@
+//! The SSE4.2 token: 4 lanes, no fused multiply-add.
+#![allow(unsafe_code, reason = "intrinsics; the token proves the level")]
+
+use core::arch::x86_64::*;
+
+use super::simd::Simd;
+
+/// Proof of [`super::Level::Sse42`].
+#[derive(Clone, Copy)]
+pub(crate) struct Sse42(());
+
+impl Sse42 {
+    /// # Safety
+    /// The CPU has [`super::Level::Sse42`].
+    #[inline(always)]
+    pub(crate) const unsafe fn assume() -> Self {
+        Self(())
+    }
+}
+
+impl Simd for Sse42 {
+    type V = __m128;
+    type Chunk = [f32; 4];
+    const LANES: usize = 4;
+
+    #[inline(always)]
+    fn chunks(self, x: &[f32]) -> (&[Self::Chunk], &[f32]) {
+        x.as_chunks()
+    }
+
+    #[inline(always)]
+    fn zero(self) -> __m128 {
+        // SAFETY: the token proves SSE.
+        unsafe { _mm_setzero_ps() }
+    }
+
+    #[inline(always)]
+    fn load(self, x: &[f32; 4]) -> __m128 {
+        // SAFETY: the token proves SSE; the chunk has 4 elements; the load is unaligned.
+        unsafe { _mm_loadu_ps(x.as_ptr()) }
+    }
+
+    #[inline(always)]
+    fn load_partial(self, x: &[f32]) -> __m128 {
+        let at = |i: usize| x.get(i).copied().unwrap_or(0.0);
+        // SAFETY: the token proves SSE.
+        unsafe { _mm_set_ps(at(3), at(2), at(1), at(0)) }
+    }
+
+    #[inline(always)]
+    fn add(self, a: __m128, b: __m128) -> __m128 {
+        // SAFETY: the token proves SSE.
+        unsafe { _mm_add_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn sub(self, a: __m128, b: __m128) -> __m128 {
+        // SAFETY: the token proves SSE.
+        unsafe { _mm_sub_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn mul_add(self, a: __m128, b: __m128, c: __m128) -> __m128 {
+        // SAFETY: the token proves SSE.
+        unsafe { mul_add(a, b, c) }
+    }
+
+    #[inline(always)]
+    fn abs(self, a: __m128) -> __m128 {
+        // SAFETY: the token proves SSE.
+        unsafe { abs(a) }
+    }
+
+    #[inline(always)]
+    fn max_abs(self, a: __m128, b: __m128) -> __m128 {
+        // SAFETY: the token proves SSE4.1.
+        unsafe { max_abs(a, b) }
+    }
+
+    #[inline(always)]
+    fn sum(self, v: __m128) -> f32 {
+        // SAFETY: the token proves SSE.
+        unsafe { sum(v) }
+    }
+
+    #[inline(always)]
+    fn max_lane(self, v: __m128) -> f32 {
+        // SAFETY: the token proves SSE4.1.
+        unsafe { max_lane(v) }
+    }
+
+    #[inline(always)]
+    fn sum4(self, v: [__m128; 4]) -> [f32; 4] {
+        // SAFETY: the token proves SSE3.
+        unsafe { sum4(v) }
+    }
+
+    #[inline(always)]
+    fn prefetch(self, x: &f32) {
+        // SAFETY: a prefetch reads nothing that the program can see, at any address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(core::ptr::from_ref(x).cast()) }
+    }
+}
+
+/// `a * b + c`, in two roundings.
+#[inline]
+#[target_feature(enable = "sse")]
+fn mul_add(a: __m128, b: __m128, c: __m128) -> __m128 {
+    _mm_add_ps(_mm_mul_ps(a, b), c)
+}
+
+/// `|a|`.
+#[inline]
+#[target_feature(enable = "sse")]
+fn abs(a: __m128) -> __m128 {
+    _mm_andnot_ps(_mm_set1_ps(-0.0), a)
+}
+
+/// The larger bit patterns.
+#[inline]
+#[target_feature(enable = "sse4.1")]
+fn max_abs(a: __m128, b: __m128) -> __m128 {
+    _mm_castsi128_ps(_mm_max_epu32(_mm_castps_si128(a), _mm_castps_si128(b)))
+}
+
+/// The sums of four registers, transposed on the way.
+#[inline]
+#[target_feature(enable = "sse3")]
+fn sum4(v: [__m128; 4]) -> [f32; 4] {
+    let sums = _mm_hadd_ps(_mm_hadd_ps(v[0], v[1]), _mm_hadd_ps(v[2], v[3]));
+    let mut out = [0.0; 4];
+    // SAFETY: `out` has 4 elements; the store is unaligned.
+    unsafe { _mm_storeu_ps(out.as_mut_ptr(), sums) };
+    out
+}
+
+/// The sum of 4 lanes.
+#[inline]
+#[target_feature(enable = "sse")]
+pub(super) fn sum(v: __m128) -> f32 {
+    let pairs = _mm_add_ps(v, _mm_movehl_ps(v, v));
+    _mm_cvtss_f32(_mm_add_ss(pairs, _mm_shuffle_ps::<1>(pairs, pairs)))
+}
+
+/// The largest of 4 lanes, none negative; NaN wins.
+#[inline]
+#[target_feature(enable = "sse4.1")]
+pub(super) fn max_lane(v: __m128) -> f32 {
+    let v = _mm_castps_si128(v);
+    let pairs = _mm_max_epu32(v, _mm_shuffle_epi32::<0b01_00_11_10>(v));
+    let all = _mm_max_epu32(pairs, _mm_shuffle_epi32::<0b10_11_00_01>(pairs));
+    _mm_cvtss_f32(_mm_castsi128_ps(all))
+}

@@ -1,0 +1,364 @@
+//! What a kernel is: an [`Op`] (what is computed), its [`Variant`]s (how), and a [`Bound`] one
+//! (a pointer whose level was checked on this CPU).
+#![allow(unsafe_code, reason = "calling an entry whose level was checked when it was bound")]
+
+use core::fmt;
+use core::marker::PhantomData;
+
+use crate::isa::Level;
+use crate::shape::{Batch, Shape};
+
+/// How a variant came to its instructions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Technique {
+    /// A plain loop in oracle order.
+    Scalar,
+    /// A plain loop that the compiler vectorises, once per target, chosen at run time
+    /// (`multiversion`).
+    Autovec,
+    /// The crate `pulp`.
+    Pulp,
+    /// The crate `wide`: its width is fixed when it is compiled.
+    Wide,
+    /// The C library SimSIMD.
+    Simsimd,
+    /// Intrinsics by hand.
+    Hand,
+}
+
+impl Technique {
+    /// The name in coordinates, tables and files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Scalar => "scalar",
+            Self::Autovec => "autovec",
+            Self::Pulp => "pulp",
+            Self::Wide => "wide",
+            Self::Simsimd => "simsimd",
+            Self::Hand => "hand",
+        }
+    }
+}
+
+impl fmt::Display for Technique {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// An operation: what is computed, on which encoding, in which shape.
+pub(crate) trait Op: Sized + 'static {
+    /// Its calling convention.
+    type Shape: Shape;
+    /// The encoding of the rows, for example `f32`.
+    const ENCODING: &'static str;
+    /// The metric, for example `l2sq`.
+    const METRIC: &'static str;
+    /// Every implementation, the scalar one first.
+    const VARIANTS: &'static [Variant<Self>];
+}
+
+/// The function-pointer type of an operation.
+pub(crate) type Entry<O> = <<O as Op>::Shape as Shape>::Entry;
+
+/// One implementation of an operation.
+pub(crate) struct Variant<O: Op> {
+    name: &'static str,
+    level: Level,
+    technique: Technique,
+    code: Code<O>,
+}
+
+/// The code of a variant: there, or not in this build.
+enum Code<O: Op> {
+    /// The entry for a dimension; `None` where the variant has no form for it.
+    Resolve(fn(usize) -> Option<Entry<O>>),
+    Absent(&'static str),
+}
+
+impl<O: Op> Variant<O> {
+    /// A variant that exists in this build.
+    ///
+    /// # Safety
+    /// Whatever `resolve` returns is sound to call, with slices of any length, on every CPU where
+    /// `level.is_available()`.
+    pub(crate) const unsafe fn new(
+        name: &'static str,
+        level: Level,
+        technique: Technique,
+        resolve: fn(usize) -> Option<Entry<O>>,
+    ) -> Self {
+        Self { name, level, technique, code: Code::Resolve(resolve) }
+    }
+
+    /// A variant that this build lacks, and why: it stays visible in every list.
+    pub(crate) const fn absent(
+        name: &'static str,
+        level: Level,
+        technique: Technique,
+        why: &'static str,
+    ) -> Self {
+        Self { name, level, technique, code: Code::Absent(why) }
+    }
+
+    /// What is known of the variant without running it.
+    #[must_use]
+    pub(crate) fn meta(&self) -> VariantMeta {
+        let not_run = match self.code {
+            Code::Absent(why) => Some(why.to_owned()),
+            Code::Resolve(_) => self.level.missing().map(|why| format!("this CPU lacks {why}")),
+        };
+        VariantMeta { name: self.name, level: self.level, technique: self.technique, not_run }
+    }
+
+    /// The variant for rows of `dim` elements, proved to run on this CPU.
+    ///
+    /// # Errors
+    /// The build or the CPU lacks it, or it has no form for `dim`.
+    pub(crate) fn bind(&self, dim: usize) -> Result<Bound<O::Shape>, BindError> {
+        let refuse = |why: String| BindError::NotRun { path: path::<O>(), variant: self.name, why };
+        if let Some(why) = self.meta().not_run {
+            return Err(refuse(why));
+        }
+        let Code::Resolve(resolve) = self.code else {
+            return Err(refuse("not in this build".to_owned()));
+        };
+        let entry =
+            resolve(dim).ok_or(BindError::NoForm { path: path::<O>(), variant: self.name, dim })?;
+        Ok(Bound { entry, dim, name: self.name, level: self.level })
+    }
+}
+
+/// `encoding/metric/shape`.
+fn path<O: Op>() -> String {
+    format!("{}/{}/{}", O::ENCODING, O::METRIC, <O::Shape as Shape>::NAME)
+}
+
+/// A variant's name, level, technique, and why it cannot run here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VariantMeta {
+    /// Its name, for example `avx512-x4`.
+    pub name: &'static str,
+    /// The instruction-set level that it needs.
+    pub level: Level,
+    /// How it was made.
+    pub technique: Technique,
+    /// Why it cannot run in this process; `None` if it can.
+    pub not_run: Option<String>,
+}
+
+/// A resolved kernel: a pointer, and the proof that this CPU has its level.
+///
+/// Only binding a variant makes one. `call` is safe, and checks lengths as its shape documents.
+pub struct Bound<S: Shape> {
+    entry: S::Entry,
+    dim: usize,
+    name: &'static str,
+    level: Level,
+}
+
+impl<S: Shape> Bound<S> {
+    /// The dimension it was bound for.
+    #[inline]
+    #[must_use]
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// The name of the variant.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The level of the variant.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
+    /// The raw entry: for the shapes' `call` methods, which check lengths first.
+    #[inline(always)]
+    pub(crate) fn entry(&self) -> S::Entry {
+        self.entry
+    }
+
+    /// Runs on a whole batch, one value per id or per row.
+    ///
+    /// # Panics
+    /// If the dimension or the length of `out` differs from the batch's, or an id is out of range.
+    #[inline]
+    pub fn run(&self, batch: &Batch<'_, S::Query, S::Code>, out: &mut [S::Value]) {
+        assert_eq!(batch.rows.dim(), self.dim, "rows of another dimension than the kernel's");
+        assert_eq!(out.len(), S::outputs(batch), "one output per value");
+        // SAFETY: `bind` checked the level of the entry on this CPU, the only condition of `new`.
+        unsafe { S::drive(self.entry, batch, out) }
+    }
+}
+
+impl<S: Shape> Clone for Bound<S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S: Shape> Copy for Bound<S> {}
+
+impl<S: Shape> fmt::Debug for Bound<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Bound({}#{}, dim {})", S::NAME, self.name, self.dim)
+    }
+}
+
+/// Why a variant could not be bound.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BindError {
+    /// No operation has this path.
+    UnknownOp {
+        /// The path, as given.
+        path: String,
+    },
+    /// The operation has no variant of this name.
+    UnknownVariant {
+        /// The operation.
+        path: String,
+        /// The name, as given.
+        variant: String,
+        /// The names there are.
+        known: Vec<&'static str>,
+    },
+    /// The variant cannot run in this process.
+    NotRun {
+        /// The operation.
+        path: String,
+        /// The variant.
+        variant: &'static str,
+        /// What it lacks.
+        why: String,
+    },
+    /// The variant has no form for this dimension.
+    NoForm {
+        /// The operation.
+        path: String,
+        /// The variant.
+        variant: &'static str,
+        /// Elements of a row.
+        dim: usize,
+    },
+    /// A forced choice that cannot be read.
+    BadForce {
+        /// The text, as given.
+        spec: String,
+    },
+}
+
+impl fmt::Display for BindError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownOp { path } => {
+                write!(f, "no operation {path}; `cargo xtask kernels` lists them")
+            }
+            Self::UnknownVariant { path, variant, known } => {
+                write!(f, "{path} has no variant {variant}; it has {}", known.join(", "))
+            }
+            Self::NotRun { path, variant, why } => {
+                write!(f, "{path}#{variant} cannot run here: {why}")
+            }
+            Self::NoForm { path, variant, dim } => {
+                write!(f, "{path}#{variant} has no form for dimension {dim}")
+            }
+            Self::BadForce { spec } => write!(
+                f,
+                "cannot read the forced kernel {spec:?}: write encoding/metric/shape=variant, \
+                 several joined by commas, * for any metric or shape"
+            ),
+        }
+    }
+}
+
+impl core::error::Error for BindError {}
+
+/// An operation with its types erased: what tests, benches and reports loop over.
+pub trait AnyOp: Sync {
+    /// The encoding of the rows, for example `f32`.
+    fn encoding(&self) -> &'static str;
+    /// The metric, for example `l2sq`.
+    fn metric(&self) -> &'static str;
+    /// The shape, for example `scan`.
+    fn shape(&self) -> &'static str;
+    /// `encoding/metric/shape`.
+    fn path(&self) -> String {
+        format!("{}/{}/{}", self.encoding(), self.metric(), self.shape())
+    }
+    /// Every variant, those that cannot run here included.
+    fn variants(&self) -> Vec<VariantMeta>;
+    /// A variant for rows of `dim` elements, ready to run.
+    ///
+    /// # Errors
+    /// An unknown variant, one that cannot run here, or one without a form for `dim`.
+    fn bind(&self, variant: &str, dim: usize) -> Result<Box<dyn Runner>, BindError>;
+}
+
+/// A bound variant with its types erased. One virtual call a batch: the loop over the values is
+/// inside, monomorphic, and calls the entry as any user of [`Bound`] would.
+pub trait Runner: Send + Sync {
+    /// Computes every value of the batch into `out`.
+    ///
+    /// # Panics
+    /// As [`Bound::run`].
+    fn run(&self, batch: &Batch<'_>, out: &mut [f32]);
+}
+
+impl<S: Shape<Query = f32, Code = f32, Value = f32>> Runner for Bound<S> {
+    fn run(&self, batch: &Batch<'_>, out: &mut [f32]) {
+        Bound::run(self, batch, out);
+    }
+}
+
+/// The registry's row for an operation.
+pub(crate) struct Erased<O>(PhantomData<fn() -> O>);
+
+impl<O> Erased<O> {
+    pub(crate) const fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<O> AnyOp for Erased<O>
+where
+    O: Op,
+    O::Shape: Shape<Query = f32, Code = f32, Value = f32>,
+{
+    fn encoding(&self) -> &'static str {
+        O::ENCODING
+    }
+
+    fn metric(&self) -> &'static str {
+        O::METRIC
+    }
+
+    fn shape(&self) -> &'static str {
+        <O::Shape as Shape>::NAME
+    }
+
+    fn variants(&self) -> Vec<VariantMeta> {
+        O::VARIANTS.iter().map(Variant::meta).collect()
+    }
+
+    fn bind(&self, variant: &str, dim: usize) -> Result<Box<dyn Runner>, BindError> {
+        Ok(Box::new(bind::<O>(variant, dim)?))
+    }
+}
+
+/// The variant called `variant` of an operation known by type.
+pub(crate) fn bind<O: Op>(variant: &str, dim: usize) -> Result<Bound<O::Shape>, BindError> {
+    let found = O::VARIANTS.iter().find(|v| v.name == variant);
+    let found = found.ok_or_else(|| BindError::UnknownVariant {
+        path: path::<O>(),
+        variant: variant.to_owned(),
+        known: O::VARIANTS.iter().map(|v| v.name).collect(),
+    })?;
+    found.bind(dim)
+}

@@ -1,0 +1,367 @@
+//! Where vectors lie: borrowed rows of any stride, and owned rows on 64-byte boundaries.
+//!
+//! ```text
+//! AlignedRows, dim 5:   |x0 x1 x2 x3 x4 0 0 0 0 0 0 0 0 0 0 0|y0 y1 ...     stride 16 = 64 bytes
+//!                       ^ 64-byte boundary                  ^ next row      pad is zero
+//! ```
+#![allow(unsafe_code, reason = "viewing cache lines as a slice of elements, in two functions")]
+
+use core::fmt;
+
+/// Elements of an `f32` cache line.
+const LINE: usize = 16;
+
+/// Rows of equal length in borrowed memory: row `i` is `data[i * stride..][..dim]`.
+#[derive(Clone, Copy)]
+pub struct RowsRef<'a, T> {
+    data: &'a [T],
+    len: usize,
+    dim: usize,
+    stride: usize,
+}
+
+impl<'a, T> RowsRef<'a, T> {
+    /// Rows of `dim` elements, `stride` elements apart. The last row may end where `data` ends,
+    /// without its pad.
+    ///
+    /// # Errors
+    /// `stride < dim`, `dim == 0`, or a `data` whose length is no whole number of rows.
+    pub fn new(data: &'a [T], dim: usize, stride: usize) -> Result<Self, LayoutError> {
+        if dim == 0 {
+            return Err(LayoutError::ZeroDim);
+        }
+        if stride < dim {
+            return Err(LayoutError::StrideBelowDim { stride, dim });
+        }
+        let (whole, rest) = (data.len() / stride, data.len() % stride);
+        let len = match rest {
+            0 => whole,
+            r if r >= dim => whole + 1,
+            _ => return Err(LayoutError::RaggedData { elements: data.len(), dim, stride }),
+        };
+        Ok(Self { data, len, dim, stride })
+    }
+
+    /// Rows without a gap between them.
+    ///
+    /// # Errors
+    /// `dim == 0`, or a `data` whose length is no multiple of `dim`.
+    pub fn packed(data: &'a [T], dim: usize) -> Result<Self, LayoutError> {
+        Self::new(data, dim, dim)
+    }
+
+    /// How many rows.
+    #[inline(always)]
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is no row.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Elements of a row.
+    #[inline(always)]
+    #[must_use]
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// Elements between the starts of two rows.
+    #[inline(always)]
+    #[must_use]
+    pub fn stride(&self) -> usize {
+        self.stride
+    }
+
+    /// Row `i`.
+    ///
+    /// # Panics
+    /// If `i >= self.len()`.
+    #[inline(always)]
+    #[must_use]
+    pub fn row(&self, i: usize) -> &'a [T] {
+        // One comparison a row: the loops need no promise from their callers.
+        assert!(i < self.len, "row id out of range");
+        // SAFETY: `new` checked that `len` rows fit: (len - 1) * stride + dim <= data.len(), and
+        // `i < len` was asserted above.
+        unsafe { self.data.get_unchecked(i * self.stride..i * self.stride + self.dim) }
+    }
+
+    /// The rows `from..to`, as rows.
+    ///
+    /// # Panics
+    /// If `from > to` or `to > self.len()`.
+    #[must_use]
+    pub fn slice(&self, from: usize, to: usize) -> Self {
+        assert!(from <= to && to <= self.len, "rows {from}..{to} of {}", self.len);
+        let end = if to == self.len { self.data.len() } else { to * self.stride };
+        let start = (from * self.stride).min(end);
+        Self { data: &self.data[start..end], len: to - from, ..*self }
+    }
+}
+
+impl<T> fmt::Debug for RowsRef<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RowsRef")
+            .field("len", &self.len)
+            .field("dim", &self.dim)
+            .field("stride", &self.stride)
+            .finish()
+    }
+}
+
+/// One cache line of `f32`.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Line([f32; LINE]);
+
+/// Owned `f32` rows: each starts on a 64-byte boundary, its stride is rounded up to 64 bytes, and
+/// the pad is zero.
+#[derive(Clone)]
+pub struct AlignedRows {
+    lines: Vec<Line>,
+    len: usize,
+    dim: usize,
+}
+
+impl AlignedRows {
+    /// `len` rows of `dim` zeros.
+    ///
+    /// # Errors
+    /// `dim == 0`, or a size beyond the address space or the memory at hand.
+    pub fn zeroed(len: usize, dim: usize) -> Result<Self, LayoutError> {
+        let mut rows = Self::with_capacity(len, dim)?;
+        rows.lines.resize(len * dim.div_ceil(LINE), Line([0.0; LINE]));
+        rows.len = len;
+        Ok(rows)
+    }
+
+    /// No rows yet, room for `len` of `dim` elements.
+    ///
+    /// # Errors
+    /// As [`AlignedRows::zeroed`].
+    pub fn with_capacity(len: usize, dim: usize) -> Result<Self, LayoutError> {
+        if dim == 0 {
+            return Err(LayoutError::ZeroDim);
+        }
+        let too_large = LayoutError::TooLarge { rows: len, dim };
+        let count = len.checked_mul(dim.div_ceil(LINE)).ok_or(too_large)?;
+        let mut lines = Vec::new();
+        lines.try_reserve_exact(count).map_err(|_| too_large)?;
+        Ok(Self { lines, len: 0, dim })
+    }
+
+    /// Copies packed rows: row `i` is `data[i * dim..][..dim]`.
+    ///
+    /// # Errors
+    /// `dim == 0`, a length that is no multiple of `dim`, or too little memory.
+    pub fn from_packed(data: &[f32], dim: usize) -> Result<Self, LayoutError> {
+        let rows = RowsRef::packed(data, dim)?;
+        let mut owned = Self::with_capacity(rows.len(), dim)?;
+        for i in 0..rows.len() {
+            owned.push(rows.row(i))?;
+        }
+        Ok(owned)
+    }
+
+    /// Appends a row.
+    ///
+    /// # Errors
+    /// A row of another length, or too little memory.
+    pub fn push(&mut self, row: &[f32]) -> Result<(), LayoutError> {
+        if row.len() != self.dim {
+            return Err(LayoutError::RowLength { found: row.len(), dim: self.dim });
+        }
+        let per_row = self.dim.div_ceil(LINE);
+        let too_large = LayoutError::TooLarge { rows: self.len + 1, dim: self.dim };
+        self.lines.try_reserve(per_row).map_err(|_| too_large)?;
+        for part in row.chunks(LINE) {
+            let mut line = Line([0.0; LINE]);
+            line.0[..part.len()].copy_from_slice(part);
+            self.lines.push(line);
+        }
+        self.len += 1;
+        Ok(())
+    }
+
+    /// How many rows.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is no row.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Elements of a row.
+    #[must_use]
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// Elements between the starts of two rows: `dim` rounded up to 16.
+    #[must_use]
+    pub fn stride(&self) -> usize {
+        self.dim.div_ceil(LINE) * LINE
+    }
+
+    /// Bytes that the rows take, pads included.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.lines.len() * size_of::<Line>()
+    }
+
+    /// All rows.
+    #[must_use]
+    pub fn view(&self) -> RowsRef<'_, f32> {
+        RowsRef { data: self.elements(), len: self.len, dim: self.dim, stride: self.stride() }
+    }
+
+    /// Row `i`.
+    ///
+    /// # Panics
+    /// If `i >= self.len()`.
+    #[must_use]
+    pub fn row(&self, i: usize) -> &[f32] {
+        self.view().row(i)
+    }
+
+    /// Row `i`, to be written; its pad is out of reach and stays zero.
+    ///
+    /// # Panics
+    /// If `i >= self.len()`.
+    #[must_use]
+    pub fn row_mut(&mut self, i: usize) -> &mut [f32] {
+        assert!(i < self.len, "row {i} of {}", self.len);
+        let (stride, dim) = (self.stride(), self.dim);
+        &mut self.elements_mut()[i * stride..][..dim]
+    }
+
+    fn elements(&self) -> &[f32] {
+        // SAFETY: a `Line` is exactly LINE f32 without padding (repr(C), size 64), so `lines` is
+        // lines.len() * LINE initialised f32, borrowed as long as `self`.
+        unsafe { core::slice::from_raw_parts(self.lines.as_ptr().cast(), self.lines.len() * LINE) }
+    }
+
+    fn elements_mut(&mut self) -> &mut [f32] {
+        let len = self.lines.len() * LINE;
+        // SAFETY: as in `elements`; `&mut self` makes the view the only one.
+        unsafe { core::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), len) }
+    }
+}
+
+const _: () = assert!(size_of::<Line>() == LINE * size_of::<f32>());
+
+impl fmt::Debug for AlignedRows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AlignedRows").field("len", &self.len).field("dim", &self.dim).finish()
+    }
+}
+
+/// Why rows cannot be laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LayoutError {
+    /// A row has no element.
+    ZeroDim,
+    /// Rows would overlap.
+    StrideBelowDim {
+        /// Elements between rows, as given.
+        stride: usize,
+        /// Elements of a row.
+        dim: usize,
+    },
+    /// The elements are no whole number of rows.
+    RaggedData {
+        /// How many elements were given.
+        elements: usize,
+        /// Elements of a row.
+        dim: usize,
+        /// Elements between rows.
+        stride: usize,
+    },
+    /// A row of another length than the others.
+    RowLength {
+        /// Its elements.
+        found: usize,
+        /// Elements of the other rows.
+        dim: usize,
+    },
+    /// More memory than there is.
+    TooLarge {
+        /// Rows asked for.
+        rows: usize,
+        /// Elements of a row.
+        dim: usize,
+    },
+}
+
+impl fmt::Display for LayoutError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::ZeroDim => write!(f, "rows of dimension 0: a row needs at least one element"),
+            Self::StrideBelowDim { stride, dim } => {
+                write!(f, "stride {stride} is below the dimension {dim}: rows would overlap")
+            }
+            Self::RaggedData { elements, dim, stride } => write!(
+                f,
+                "{elements} elements are no whole number of rows of dimension {dim}, stride {stride}"
+            ),
+            Self::RowLength { found, dim } => {
+                write!(f, "a row of {found} elements among rows of {dim}")
+            }
+            Self::TooLarge { rows, dim } => {
+                write!(f, "{rows} rows of dimension {dim} do not fit into memory")
+            }
+        }
+    }
+}
+
+impl core::error::Error for LayoutError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_may_end_without_their_pad() {
+        let data = [1, 2, 0, 3, 4];
+        let rows = RowsRef::new(&data, 2, 3).unwrap();
+        assert_eq!((rows.len(), rows.row(0), rows.row(1)), (2, &[1, 2][..], &[3, 4][..]));
+        assert_eq!(rows.slice(1, 2).row(0), [3, 4]);
+        assert!(rows.slice(2, 2).is_empty());
+    }
+
+    #[test]
+    fn ragged_data_is_refused() {
+        assert!(matches!(RowsRef::packed(&[0.0; 5], 2), Err(LayoutError::RaggedData { .. })));
+        assert!(matches!(RowsRef::new(&[0.0; 4], 2, 1), Err(LayoutError::StrideBelowDim { .. })));
+        assert_eq!(RowsRef::<f32>::packed(&[], 0).unwrap_err(), LayoutError::ZeroDim);
+        assert!(matches!(AlignedRows::zeroed(usize::MAX, 17), Err(LayoutError::TooLarge { .. })));
+    }
+
+    #[test]
+    #[should_panic(expected = "row id out of range")]
+    fn a_row_past_the_end_panics() {
+        let rows = AlignedRows::zeroed(2, 3).unwrap();
+        let _ = rows.view().row(2);
+    }
+
+    #[test]
+    fn owned_rows_are_aligned_and_padded_with_zeros() {
+        let mut rows = AlignedRows::from_packed(&[1.0, 2.0, 3.0, 4.0], 2).unwrap();
+        rows.push(&[5.0, 6.0]).unwrap();
+        rows.row_mut(1)[0] = 9.0;
+        assert_eq!(rows.row(1), [9.0, 4.0]);
+        assert_eq!(rows.row(2).as_ptr().align_offset(64), 0);
+        assert!(rows.elements()[2..16].iter().all(|&x| x == 0.0));
+        assert_eq!(rows.push(&[0.0]), Err(LayoutError::RowLength { found: 1, dim: 2 }));
+    }
+}

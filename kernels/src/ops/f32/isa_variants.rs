@@ -1,0 +1,183 @@
+//! One instruction set, every shape: the entries that enable the level's features around the
+//! loops, and the rows that announce them. Each technique file calls this once per level.
+
+/// Makes the module body for one level: `const fn`s that return the rows of its variants, and the
+/// entries behind them. Where `when` is false the rows are there, and say why they cannot run.
+macro_rules! isa_variants {
+    (
+        level: $level:ident, technique: $technique:ident, name: $name:literal,
+        when: $when:meta, absent: $absent:literal,
+        features: $features:meta, token: $token:ty, blocked: $blocked:literal,
+        fixed: [$($v:literal)*],
+    ) => {
+        use crate::isa::Level;
+        #[cfg($when)]
+        use crate::kernel::Entry;
+        use crate::kernel::{Technique, Variant};
+        use crate::ops::f32::F32;
+        use crate::ops::f32::metric::{Cosine, Dot, Step};
+        use crate::shape::{Gather, GatherNorms, Pair, PairNorms, Row, Scan, ScanNorms};
+
+        #[cfg($when)]
+        mod imp {
+            use crate::isa::simd::Simd;
+            use crate::layout::RowsRef;
+            use crate::loops;
+            use crate::ops::f32::metric::{Dot, Step};
+            use crate::shape::cosine_from_norms;
+
+            isa_variants! { @entries $features, $token;
+                pub(super) fn pair<M: Step>(a: &[f32], b: &[f32]) -> f32 {
+                    |s| loops::pair::<_, M, 4>(s, a, b)
+                }
+                pub(super) fn pair_norms[](a: &[f32], b: &[f32], ia: f32, ib: f32) -> f32 {
+                    |s| cosine_from_norms(loops::pair::<_, Dot, 4>(s, a, b), ia, ib)
+                }
+                pub(super) fn row[](x: &[f32]) -> f32 {
+                    |s| loops::norm_sq::<_, 4>(s, x)
+                }
+                pub(super) fn scan<M: Step>(q: &[f32], rows: RowsRef<'_, f32>, out: &mut [f32]) {
+                    |s| loops::scan_blocked::<_, M, $blocked>(s, q, rows, out)
+                }
+                pub(super) fn stream<M: Step>(q: &[f32], rows: RowsRef<'_, f32>, out: &mut [f32]) {
+                    |s| loops::scan_streaming::<_, M>(s, q, rows, out)
+                }
+                pub(super) fn scan_norms[](
+                    q: &[f32], iq: f32, rows: RowsRef<'_, f32>, inv: &[f32], out: &mut [f32]
+                ) {
+                    |s| {
+                        loops::scan_blocked::<_, Dot, $blocked>(s, q, rows, out);
+                        loops::norms_to_cosine(out, iq, inv);
+                    }
+                }
+                pub(super) fn stream_norms[](
+                    q: &[f32], iq: f32, rows: RowsRef<'_, f32>, inv: &[f32], out: &mut [f32]
+                ) {
+                    |s| {
+                        loops::scan_streaming::<_, Dot>(s, q, rows, out);
+                        loops::norms_to_cosine(out, iq, inv);
+                    }
+                }
+                pub(super) fn gather<M: Step>(
+                    q: &[f32], rows: RowsRef<'_, f32>, ids: &[u32], out: &mut [f32]
+                ) {
+                    |s| loops::gather::<_, M, $blocked, false>(s, q, rows, ids, out)
+                }
+                pub(super) fn gather_pf4<M: Step>(
+                    q: &[f32], rows: RowsRef<'_, f32>, ids: &[u32], out: &mut [f32]
+                ) {
+                    |s| loops::gather::<_, M, $blocked, true>(s, q, rows, ids, out)
+                }
+                pub(super) fn gather_norms[](
+                    q: &[f32], iq: f32, rows: RowsRef<'_, f32>, inv: &[f32], ids: &[u32],
+                    out: &mut [f32]
+                ) {
+                    |s| {
+                        loops::gather::<_, Dot, $blocked, false>(s, q, rows, ids, out);
+                        loops::norms_to_cosine_ids(out, iq, inv, ids);
+                    }
+                }
+                pub(super) fn gather_norms_pf4[](
+                    q: &[f32], iq: f32, rows: RowsRef<'_, f32>, inv: &[f32], ids: &[u32],
+                    out: &mut [f32]
+                ) {
+                    |s| {
+                        loops::gather::<_, Dot, $blocked, true>(s, q, rows, ids, out);
+                        loops::norms_to_cosine_ids(out, iq, inv, ids);
+                    }
+                }
+            }
+
+            /// Elements of a register.
+            const LANES: usize = <$token as Simd>::LANES;
+
+            #[allow(dead_code, reason = "levels without straight-line forms")]
+            #[$features]
+            fn fixed<M: Step, const V: usize, const TAIL: bool>(a: &[f32], b: &[f32]) -> f32 {
+                // SAFETY: this function enables the token's level.
+                let s = unsafe { <$token>::assume() };
+                loops::pair_fixed::<_, M, V, TAIL>(s, a, b)
+            }
+
+            #[allow(dead_code, reason = "levels without straight-line forms")]
+            #[$features]
+            fn fixed_norms<const V: usize, const TAIL: bool>(
+                a: &[f32], b: &[f32], ia: f32, ib: f32
+            ) -> f32 {
+                // SAFETY: this function enables the token's level.
+                let s = unsafe { <$token>::assume() };
+                cosine_from_norms(loops::pair_fixed::<_, Dot, V, TAIL>(s, a, b), ia, ib)
+            }
+
+            /// The straight-line form for a dimension, up to the largest there is.
+            pub(super) fn pair_fixed<M: Step>(
+                dim: usize,
+            ) -> Option<unsafe fn(&[f32], &[f32]) -> f32> {
+                match (dim / LANES, dim % LANES != 0) {
+                    _ if dim == 0 => None,
+                    $(($v, false) => Some(fixed::<M, $v, false>),
+                      ($v, true) => Some(fixed::<M, $v, true>),)*
+                    _ => None,
+                }
+            }
+
+            /// As `pair_fixed`, with cached norms.
+            pub(super) fn pair_norms_fixed(
+                dim: usize,
+            ) -> Option<unsafe fn(&[f32], &[f32], f32, f32) -> f32> {
+                match (dim / LANES, dim % LANES != 0) {
+                    _ if dim == 0 => None,
+                    $(($v, false) => Some(fixed_norms::<$v, false>),
+                      ($v, true) => Some(fixed_norms::<$v, true>),)*
+                    _ => None,
+                }
+            }
+        }
+
+        isa_variants! { @rows $level, $technique, $name, $when, $absent;
+            pair<M: Step>, F32<M, Pair<f32>>, "-x4", |_| Some(imp::pair::<M>);
+            pair_fixed<M: Step>, F32<M, Pair<f32>>, "-fixed", imp::pair_fixed::<M>;
+            scan<M: Step>, F32<M, Scan<f32>>, "-r4", |_| Some(imp::scan::<M>);
+            stream<M: Step>, F32<M, Scan<f32>>, "-stream", |_| Some(imp::stream::<M>);
+            gather<M: Step>, F32<M, Gather<f32>>, "-r4", |_| Some(imp::gather::<M>);
+            gather_pf4<M: Step>, F32<M, Gather<f32>>, "-r4-pf4", |_| Some(imp::gather_pf4::<M>);
+            row<>, F32<Dot, Row<f32>>, "-x4", |_| Some(imp::row);
+            pair_norms<>, F32<Cosine, PairNorms<f32>>, "-x4", |_| Some(imp::pair_norms);
+            pair_norms_fixed<>, F32<Cosine, PairNorms<f32>>, "-fixed", imp::pair_norms_fixed;
+            scan_norms<>, F32<Cosine, ScanNorms<f32>>, "-r4", |_| Some(imp::scan_norms);
+            stream_norms<>, F32<Cosine, ScanNorms<f32>>, "-stream", |_| Some(imp::stream_norms);
+            gather_norms<>, F32<Cosine, GatherNorms<f32>>, "-r4", |_| Some(imp::gather_norms);
+            gather_norms_pf4<>, F32<Cosine, GatherNorms<f32>>, "-r4-pf4",
+                |_| Some(imp::gather_norms_pf4);
+        }
+    };
+
+    (@entries $features:meta, $token:ty; $(
+        $vis:vis fn $fn:ident $(<$m:ident: $bound:ident>)? $([])? ($($arg:ident: $ty:ty),* $(,)?)
+        $(-> $ret:ty)? { |$s:ident| $body:expr }
+    )*) => {$(
+        #[$features]
+        $vis fn $fn $(<$m: $bound>)? ($($arg: $ty),*) $(-> $ret)? {
+            // SAFETY: this function enables the token's level.
+            let $s = unsafe { <$token>::assume() };
+            $body
+        }
+    )*};
+
+    (@rows $level:ident, $technique:ident, $name:literal, $when:meta, $absent:literal; $(
+        $row:ident<$($m:ident: $bound:ident)?>, $op:ty, $suffix:literal, $resolve:expr;
+    )*) => {$(
+        #[allow(dead_code, reason = "a technique announces the rows that say something new")]
+        pub(in crate::ops::f32) const fn $row<$($m: $bound)?>() -> Variant<$op> {
+            const NAME: &str = concat!($name, $suffix);
+            #[cfg($when)]
+            {
+                let resolve: fn(usize) -> Option<Entry<$op>> = $resolve;
+                // SAFETY: the entries enable the features of the level, and need nothing else.
+                unsafe { Variant::new(NAME, Level::$level, Technique::$technique, resolve) }
+            }
+            #[cfg(not($when))]
+            Variant::absent(NAME, Level::$level, Technique::$technique, $absent)
+        }
+    )*};
+}

@@ -1,0 +1,3 @@
+//! The operations, by encoding.
+
+pub(crate) mod f32;
