@@ -1,1 +1,31 @@
-//! Engine.
+//! The vector engine: exact and approximate nearest neighbours on the kernels that won.
+//!
+//! [`Flat`] compares a query with every row and is exact. [`io`] reads the field's vector files.
+//! [`Metric`] says what near means.
+//!
+//! The engine holds resolved kernels and calls them with blocks of rows: it contains no distance
+//! loop, names no instruction set, opens no file, reads no clock, and runs on a thread pool only
+//! when one is handed to it.
+//!
+//! # Which vectors are near?
+//! ```
+//! use annvil::{AlignedRows, Flat, Metric};
+//!
+//! let rows = AlignedRows::from_packed(&[0.0, 0.0, 3.0, 4.0, 1.0, 0.0], 2)?;
+//! let index = Flat::new(rows, Metric::L2)?;
+//! let found = index.search(&[0.0, 0.0], 2)?;
+//! assert_eq!((found[0].id, found[0].distance), (0, 0.0));
+//! assert_eq!((found[1].id, found[1].distance), (2, 1.0));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod error;
+mod index;
+pub mod io;
+mod metric;
+mod topk;
+
+pub use annvil_kernels::{AlignedRows, BindError, FORCE_VAR, Forced, LayoutError, RowsRef};
+pub use error::{InputError, QueryError};
+pub use index::{Flat, Neighbor};
+pub use metric::{Metric, UnknownMetric};

@@ -1,0 +1,283 @@
+//! Exact search: the query against every row.
+//!
+//! ```text
+//! rows    |block 0|block 1|block 2| ...          one kernel call a block
+//! values  |v v v v|                              a block's values, in the L1 cache, used at once
+//! top k            row numbers and ranks of the k nearest so far
+//! ```
+//! A block's values go straight from the kernel into the top-k buffer; nothing of the size of the
+//! set is ever written. Cosine keeps unit rows and runs on the dot kernels, one sum a row instead
+//! of three.
+
+use std::borrow::Cow;
+
+use annvil_kernels::{AlignedRows, Bound, F32Kernels, Forced, RowsRef, Scan};
+
+use super::Neighbor;
+use crate::error::{InputError, QueryError, first_not_finite};
+use crate::metric::Metric;
+use crate::topk::TopK;
+
+/// Most rows of a block: 4 KiB of values.
+const BLOCK_ROWS: usize = 1024;
+/// Bytes of rows that several queries share while they are in a core's own cache.
+const BLOCK_BYTES: usize = 256 << 10;
+/// A larger set streams from a cache that cores share, or from memory: the size of a core's own
+/// cache on current machines. Beyond it, reading several rows side by side loses to one after the
+/// other.
+const STREAM_BYTES: usize = 1 << 20;
+/// Queries that share a block of rows: their top-k buffers must stay in the cache with it.
+const GROUP: usize = 16;
+
+/// Every row, compared with every query. The answers are the exact ones, up to the rounding of f32.
+///
+/// Rows are numbered from 0 in the order given. With equal distances the lower number comes first,
+/// and the answer is the same however the work is shared. A distance that overflows f32 is
+/// infinite; one that is undefined because a sum overflowed both ways is NaN and comes last.
+#[derive(Debug)]
+pub struct Flat {
+    metric: Metric,
+    /// As given; for cosine, unit rows and zero rows.
+    rows: AlignedRows,
+    kernels: F32Kernels,
+}
+
+/// A query that was checked; for cosine, brought to unit length.
+type Prepared<'a> = Cow<'a, [f32]>;
+
+impl Flat {
+    /// Takes `rows` over; none is copied. For [`Metric::Cosine`] each is brought to unit length in
+    /// its place.
+    ///
+    /// # Errors
+    /// A NaN or an infinity in a row, or more than `u32::MAX` rows.
+    pub fn new(rows: AlignedRows, metric: Metric) -> Result<Self, InputError> {
+        Self::forced(rows, metric, &Forced::default())
+    }
+
+    /// As [`Flat::new`], with some choices of kernels forced. Cosine runs on the `dot` kernels.
+    ///
+    /// # Errors
+    /// As [`Flat::new`]; and a forced kernel that is unknown or cannot run on this CPU.
+    pub fn forced(
+        mut rows: AlignedRows,
+        metric: Metric,
+        forced: &Forced,
+    ) -> Result<Self, InputError> {
+        if u32::try_from(rows.len()).is_err() {
+            return Err(InputError::TooManyRows { rows: rows.len() });
+        }
+        for row in 0..rows.len() {
+            if let Some((position, value)) = first_not_finite(rows.row(row)) {
+                return Err(InputError::NotFinite { row, position, value });
+            }
+        }
+        let kernels =
+            F32Kernels::forced(metric.kernel(), rows.dim(), forced).map_err(InputError::Kernel)?;
+        if metric == Metric::Cosine {
+            for i in 0..rows.len() {
+                let unit = to_unit(&kernels, rows.row(i));
+                rows.row_mut(i).copy_from_slice(&unit);
+            }
+        }
+        Ok(Self { metric, rows, kernels })
+    }
+
+    /// How many rows.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there is no row.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Elements of a row.
+    #[must_use]
+    pub fn dim(&self) -> usize {
+        self.rows.dim()
+    }
+
+    /// What near means here.
+    #[must_use]
+    pub fn metric(&self) -> Metric {
+        self.metric
+    }
+
+    /// The `k` nearest rows, nearest first: all of them if there are fewer, none if `k` is 0. On
+    /// the calling thread.
+    ///
+    /// # Errors
+    /// A query of another dimension, or with a NaN or an infinity.
+    pub fn search(&self, query: &[f32], k: usize) -> Result<Vec<Neighbor>, QueryError> {
+        let query = self.prepare(0, query)?;
+        let mut top = TopK::new(k, self.len());
+        self.scan(self.driver(), &query, 0, self.len(), &mut top);
+        Ok(self.finish(top))
+    }
+
+    /// As [`Flat::search`], shared by the threads of `pool`: each takes a contiguous part of the
+    /// rows and keeps its own k nearest, which are then merged. The answer is the same.
+    ///
+    /// # Errors
+    /// As [`Flat::search`].
+    #[cfg(feature = "parallel")]
+    pub fn search_in(
+        &self,
+        pool: &rayon::ThreadPool,
+        query: &[f32],
+        k: usize,
+    ) -> Result<Vec<Neighbor>, QueryError> {
+        use rayon::prelude::*;
+
+        let query = self.prepare(0, query)?;
+        // Whole blocks, so that each row is computed in the same company as in a serial search: a
+        // kernel may sum the rows at a block's end in another order.
+        let blocks = self.len().div_ceil(self.block_rows());
+        let parts = pool.current_num_threads().min(blocks).max(1);
+        let part = blocks.div_ceil(parts) * self.block_rows();
+        let tops: Vec<TopK> = pool.install(|| {
+            (0..parts)
+                .into_par_iter()
+                .map(|i| {
+                    let (from, to) = ((i * part).min(self.len()), ((i + 1) * part).min(self.len()));
+                    let mut top = TopK::new(k, to - from);
+                    self.scan(self.driver(), &query, from, to, &mut top);
+                    top
+                })
+                .collect()
+        });
+        let mut all = TopK::new(k, self.len());
+        for top in &tops {
+            all.merge(top);
+        }
+        Ok(self.finish(all))
+    }
+
+    /// [`Flat::search`] for each row of `queries`, in their order. Queries share each block of rows
+    /// while it is in the cache, so this is faster than as many single searches once the rows are
+    /// not. The kernel for rows in a cache may sum in another order than a single search's, so
+    /// distances may differ in their last bits. On the calling thread.
+    ///
+    /// # Errors
+    /// As [`Flat::search`], naming the first query at fault.
+    pub fn search_batch(
+        &self,
+        queries: RowsRef<'_, f32>,
+        k: usize,
+    ) -> Result<Vec<Vec<Neighbor>>, QueryError> {
+        let queries = self.prepare_all(queries)?;
+        Ok(queries.chunks(GROUP).flat_map(|group| self.search_group(group, k)).collect())
+    }
+
+    /// As [`Flat::search_batch`], groups of queries shared by the threads of `pool`. The answer is
+    /// the same.
+    ///
+    /// # Errors
+    /// As [`Flat::search_batch`].
+    #[cfg(feature = "parallel")]
+    pub fn search_batch_in(
+        &self,
+        pool: &rayon::ThreadPool,
+        queries: RowsRef<'_, f32>,
+        k: usize,
+    ) -> Result<Vec<Vec<Neighbor>>, QueryError> {
+        use rayon::prelude::*;
+
+        let queries = self.prepare_all(queries)?;
+        let group = queries.len().div_ceil(pool.current_num_threads()).clamp(1, GROUP);
+        Ok(pool.install(|| {
+            queries.par_chunks(group).flat_map_iter(|group| self.search_group(group, k)).collect()
+        }))
+    }
+
+    /// Several queries over all rows, block by block.
+    fn search_group(&self, group: &[Prepared<'_>], k: usize) -> Vec<Vec<Neighbor>> {
+        let mut tops: Vec<TopK> = group.iter().map(|_| TopK::new(k, self.len())).collect();
+        let block = self.block_rows();
+        for from in (0..self.len()).step_by(block) {
+            let to = (from + block).min(self.len());
+            for (query, top) in group.iter().zip(&mut tops) {
+                self.scan(&self.kernels.scan_cached, query, from, to, top);
+            }
+        }
+        tops.into_iter().map(|top| self.finish(top)).collect()
+    }
+
+    /// The kernel for a walk over all rows.
+    fn driver(&self) -> &Bound<Scan<f32>> {
+        let streams = self.rows.bytes() > STREAM_BYTES;
+        if streams { &self.kernels.scan_stream } else { &self.kernels.scan_cached }
+    }
+
+    /// Offers the rows `from..to` to `top`.
+    fn scan(
+        &self,
+        driver: &Bound<Scan<f32>>,
+        query: &[f32],
+        from: usize,
+        to: usize,
+        top: &mut TopK,
+    ) {
+        let mut values = [0.0; BLOCK_ROWS];
+        let rows = self.rows.view();
+        let block = self.block_rows();
+        for start in (from..to).step_by(block) {
+            let end = (start + block).min(to);
+            let values = &mut values[..end - start];
+            driver.call(query, rows.slice(start, end), values);
+            self.metric.rank(values);
+            top.offer(start as u32, values);
+        }
+    }
+
+    fn finish(&self, top: TopK) -> Vec<Neighbor> {
+        let neighbor = |(id, rank)| Neighbor { id, distance: self.metric.distance(rank) };
+        top.finish().into_iter().map(neighbor).collect()
+    }
+
+    /// Rows whose values are computed in one call.
+    fn block_rows(&self) -> usize {
+        (BLOCK_BYTES / (self.rows.stride() * size_of::<f32>())).clamp(1, BLOCK_ROWS)
+    }
+
+    fn prepare<'a>(&self, query: usize, vector: &'a [f32]) -> Result<Prepared<'a>, QueryError> {
+        if vector.len() != self.dim() {
+            return Err(QueryError::DimMismatch { expected: self.dim(), found: vector.len() });
+        }
+        if let Some((position, value)) = first_not_finite(vector) {
+            return Err(QueryError::NotFinite { query, position, value });
+        }
+        Ok(match self.metric {
+            Metric::Cosine => Cow::Owned(to_unit(&self.kernels, vector)),
+            Metric::L2 | Metric::Dot | Metric::L1 | Metric::Linf => Cow::Borrowed(vector),
+        })
+    }
+
+    fn prepare_all<'a>(&self, queries: RowsRef<'a, f32>) -> Result<Vec<Prepared<'a>>, QueryError> {
+        (0..queries.len()).map(|i| self.prepare(i, queries.row(i))).collect()
+    }
+}
+
+/// The vector divided by its norm; a zero vector stays zero, which gives every cosine distance the
+/// value 1 that it must have.
+fn to_unit(kernels: &F32Kernels, vector: &[f32]) -> Vec<f32> {
+    let times = |by: f64| vector.iter().map(|&v| (f64::from(v) * by) as f32).collect::<Vec<_>>();
+    let inverse_norm = |v: &[f32]| 1.0 / f64::from(kernels.norm_sq.call(v)).sqrt();
+    // Squares of very small or large elements leave f32: then bring the largest near 1 first, by a
+    // power of two, which changes no direction.
+    let norm_sq = kernels.norm_sq.call(vector);
+    if (1e-30..=1e30).contains(&norm_sq) {
+        return times(inverse_norm(vector));
+    }
+    let largest = vector.iter().fold(0.0f32, |m, v| m.max(v.abs()));
+    if largest == 0.0 {
+        return vector.to_vec();
+    }
+    let scale = (-f64::from(largest).log2().floor()).exp2();
+    let scaled = times(scale);
+    times(scale * inverse_norm(&scaled))
+}

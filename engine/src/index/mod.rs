@@ -1,0 +1,14 @@
+//! Structures that answer nearest-neighbour queries.
+
+mod flat;
+
+pub use flat::Flat;
+
+/// A row that was found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Neighbor {
+    /// Row number from 0.
+    pub id: u32,
+    /// Distance to the query; smaller is nearer, see [`Metric`](crate::Metric).
+    pub distance: f32,
+}
