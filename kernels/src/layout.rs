@@ -22,12 +22,12 @@ pub struct RowsRef<'a, T> {
 
 impl<'a, T> RowsRef<'a, T> {
     /// Rows of `dim` elements, `stride` elements apart. The last row may end where `data` ends,
-    /// without its pad.
+    /// without its pad. Rows of no elements are rows as long as they have a stride.
     ///
     /// # Errors
-    /// `stride < dim`, `dim == 0`, or a `data` whose length is no whole number of rows.
+    /// `stride < dim`, `stride == 0`, or a `data` whose length is no whole number of rows.
     pub fn new(data: &'a [T], dim: usize, stride: usize) -> Result<Self, LayoutError> {
-        if dim == 0 {
+        if stride == 0 {
             return Err(LayoutError::ZeroDim);
         }
         if stride < dim {

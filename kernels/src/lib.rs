@@ -42,4 +42,5 @@ pub use registry::{find, ops};
 pub use set::{F32Kernels, FORCE_VAR, Forced, Metric, Residence};
 pub use shape::{
     Batch, Gather, GatherNorms, Pair, PairNorms, Row, Scan, ScanNorms, Shape, cosine_from_norms,
+    inv_norm,
 };

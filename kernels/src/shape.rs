@@ -136,6 +136,15 @@ shapes! {
     };
 }
 
+/// `1 / |x|` as the `_norms` shapes want it cached: summed in `f64`, rounded once; 0 for a zero
+/// vector, and for one so short that the inverse leaves the range of `f32`.
+#[must_use]
+pub fn inv_norm(x: &[f32]) -> f32 {
+    let norm = x.iter().map(|&v| f64::from(v) * f64::from(v)).sum::<f64>().sqrt();
+    let inverse = (1.0 / norm) as f32;
+    if inverse.is_infinite() { 0.0 } else { inverse }
+}
+
 /// Cosine distance from a dot product and two inverse norms; exactly 1 if either is 0.
 #[inline(always)]
 #[must_use]

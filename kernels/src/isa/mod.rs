@@ -100,8 +100,8 @@ impl Level {
     /// The best level of this CPU.
     #[must_use]
     pub fn best() -> Self {
-        let here = Self::ALL.into_iter().filter(|level| level.is_available());
-        here.last().unwrap_or(Self::Scalar)
+        let mut best_first = Self::ALL.into_iter().rev();
+        best_first.find(|level| level.is_available()).unwrap_or(Self::Scalar)
     }
 }
 

@@ -1,1 +1,16 @@
-//! Test kit.
+//! What proves a kernel right: `f64` oracles, error bounds derived from the length, inputs that
+//! hurt, guard pages, a ledger of what ran, and a trace of the instructions that ran.
+//!
+//! Tests and the harness share it, so what is timed was judged by the same rules.
+
+mod bounds;
+pub mod cases;
+pub mod guard;
+pub mod ledger;
+mod oracle;
+pub mod steps;
+mod verify;
+
+pub use bounds::{UNIT_ROUNDOFF, gamma};
+pub use oracle::{Exact, exact};
+pub use verify::{Failure, Report, verify_batch};

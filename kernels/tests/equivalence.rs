@@ -1,0 +1,284 @@
+//! Every variant of every operation against the oracle: a loop over the registry. A new variant
+//! is tested by being in the list.
+
+use annvil_kernels::testkit::cases::{Case, Family, Recipe};
+use annvil_kernels::testkit::guard::{Edge, Guarded};
+use annvil_kernels::testkit::ledger::{self, LEDGER_VAR};
+use annvil_kernels::testkit::{Report, verify_batch};
+use annvil_kernels::{AnyOp, Batch, BindError, Level, RowsRef, Runner, Technique, ops};
+use proptest::prelude::*;
+
+/// Lengths beyond the sweep: real embeddings, powers of two and their neighbours, the largest.
+const LARGE: [usize; 12] = [300, 384, 511, 768, 769, 960, 1023, 1024, 1536, 2048, 3072, 4099];
+
+/// Binds a variant; `None` if it has no form for the length.
+fn bind(op: &dyn AnyOp, variant: &str, dim: usize) -> Option<Box<dyn Runner>> {
+    match op.bind(variant, dim) {
+        Ok(runner) => Some(runner),
+        Err(BindError::NoForm { .. }) => None,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Whether the kernel is ours, and so held to the rules for NaN, infinities and underflow. A
+/// foreign library is held to the value of ordinary numbers; what it does otherwise is its own.
+fn ours(technique: Technique) -> bool {
+    technique != Technique::Simsimd
+}
+
+fn check(op: &dyn AnyOp, variant: &str, case: &Case) -> Option<Report> {
+    let batch = case.batch();
+    // SimSIMD takes two empty vectors for equal; here they are zero vectors, at cosine distance 1.
+    if variant == "simsimd" && batch.rows.dim() == 0 {
+        return None;
+    }
+    let runner = bind(op, variant, batch.rows.dim())?;
+    let report = verify_batch(op, &*runner, &batch, &mut Vec::new());
+    Some(report.unwrap_or_else(|failure| panic!("#{variant}: {failure}")))
+}
+
+/// Every (op, variant) that can run here, with the families it is held to.
+fn available() -> Vec<(&'static dyn AnyOp, &'static str, Vec<Family>)> {
+    let mut all = Vec::new();
+    for &op in ops() {
+        for meta in op.variants() {
+            if meta.not_run.is_none() {
+                let held = |f: &Family| {
+                    ours(meta.technique)
+                        || matches!(f, Family::Uniform | Family::Lognormal | Family::Cancelling)
+                };
+                all.push((op, meta.name, Family::ALL.into_iter().filter(held).collect()));
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn every_length_and_family_and_the_ledger() {
+    let mut passed = std::collections::HashMap::new();
+    for (op, variant, families) in available() {
+        let mut cases = 0u64;
+        for dim in (0..=257).chain(LARGE) {
+            for (i, &family) in families.iter().enumerate() {
+                let seed = (dim * 31 + i) as u64;
+                let recipe = Recipe {
+                    family,
+                    dim,
+                    rows: 1 + (dim + i) % 9,
+                    pad: (dim + i) % 3,
+                    query_offset: (dim * 3 + i) % 16,
+                    rows_offset: (dim * 5 + 2 * i) % 16,
+                    seed,
+                };
+                cases += u64::from(check(op, variant, &recipe.make()).is_some());
+            }
+        }
+        assert!(cases > 0, "{}#{variant} ran nothing", op.path());
+        passed.insert((op.path(), variant), cases);
+    }
+    let mut rows = Vec::new();
+    for &op in ops() {
+        for variant in op.variants() {
+            let cases = passed.get(&(op.path(), variant.name)).copied().unwrap_or(0);
+            #[expect(clippy::print_stdout, reason = "the run says what ran and what did not")]
+            {
+                println!(
+                    "{}#{}: {}",
+                    op.path(),
+                    variant.name,
+                    variant
+                        .not_run
+                        .as_deref()
+                        .map_or(format!("{cases} cases"), |w| format!("NOT RUN: {w}"))
+                );
+            }
+            rows.push(ledger::Row { op: op.path(), variant, cases });
+        }
+    }
+    if let Some(path) = std::env::var_os(LEDGER_VAR) {
+        ledger::write(std::path::Path::new(&path), &rows).expect("the ledger can be written");
+    }
+    required_level_is_there();
+}
+
+/// `ANNVIL_REQUIRE_LEVEL=avx512` turns a missing level into a failure: an emulated lane must not
+/// pass because it ran nothing.
+fn required_level_is_there() {
+    if let Ok(required) = std::env::var("ANNVIL_REQUIRE_LEVEL") {
+        let level = Level::from_name(&required).expect("ANNVIL_REQUIRE_LEVEL names a level");
+        assert!(level.is_available(), "{required} is required here, and missing");
+    }
+}
+
+#[test]
+fn every_misalignment() {
+    for (op, variant, _) in available() {
+        for offset in 0..16 {
+            for dim in [7, 64, 100, 131] {
+                let mut recipe = Recipe::plain(dim, 6, offset as u64);
+                recipe.query_offset = offset;
+                recipe.rows_offset = 15 - offset;
+                check(op, variant, &recipe.make());
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_is_read_outside_the_slices() {
+    let mut guarded = 0;
+    for (op, variant, _) in available() {
+        for dim in (0..=130).chain([255, 256, 257, 768, 1023]) {
+            for edge in [Edge::Front, Edge::Back] {
+                let Some(runner) = bind(op, variant, dim) else { continue };
+                let case = Recipe::plain(dim, 5, dim as u64).make();
+                let plain = case.batch();
+                let packed: Vec<f32> = (0..5).flat_map(|i| plain.rows.row(i).to_vec()).collect();
+                let (Some(query), Some(rows)) =
+                    (Guarded::new(plain.query, edge), Guarded::new(&packed, edge))
+                else {
+                    continue;
+                };
+                if dim == 0 {
+                    continue;
+                }
+                let rows = RowsRef::packed(rows.values(), dim).unwrap();
+                let batch = Batch { query: query.values(), rows, ..plain };
+                verify_batch(op, &*runner, &batch, &mut Vec::new())
+                    .unwrap_or_else(|failure| panic!("#{variant}: {failure}"));
+                guarded += 1;
+            }
+        }
+    }
+    assert!(guarded > 0 || !cfg!(unix), "no guard page could be mapped");
+}
+
+#[test]
+fn positive_sums_are_exact_to_a_few_units() {
+    // At least 16 partial sums: the error of l2sq at 3072 elements stays within 4 units.
+    for (op, variant, _) in available() {
+        let hand = variant.starts_with("avx") || variant.starts_with("neon");
+        if op.metric() != "l2sq" || !hand {
+            continue;
+        }
+        let mut worst = Report::default();
+        for seed in 0..40 {
+            let case = Recipe::plain(3072, 8, seed).make();
+            if let Some(report) = check(op, variant, &case) {
+                worst.merge(&report);
+            }
+        }
+        assert!(worst.max_error_ulp <= 4.0, "{}#{variant}: {worst:?}", op.path());
+    }
+}
+
+fn family() -> impl Strategy<Value = Family> {
+    prop::sample::select(Family::ALL.to_vec())
+}
+
+fn recipe() -> impl Strategy<Value = Recipe> {
+    let dim = prop_oneof![3 => 0usize..=257, 1 => 258usize..=2100];
+    (family(), dim, 1usize..=11, 0usize..=5, 0usize..16, 0usize..16, any::<u64>()).prop_map(
+        |(family, dim, rows, pad, query_offset, rows_offset, seed)| Recipe {
+            family,
+            dim,
+            rows,
+            pad,
+            query_offset,
+            rows_offset,
+            seed,
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 192, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn random_cases(recipe in recipe()) {
+        let case = recipe.make();
+        for (op, variant, families) in available() {
+            if families.contains(&recipe.family) {
+                check(op, variant, &case);
+            }
+        }
+    }
+
+    /// d(a, b) = d(b, a), and d(a, a) = 0 for the metrics that are distances.
+    #[test]
+    fn symmetry_and_identity(dim in 1usize..300, seed in any::<u64>()) {
+        let case = Recipe::plain(dim, 1, seed).make();
+        let batch = case.batch();
+        let (a, b) = (batch.query, batch.rows.row(0));
+        let ids = [0];
+        for (op, variant, _) in available() {
+            if op.shape() != "pair" { continue; }
+            let Some(runner) = bind(op, variant, dim) else { continue };
+            let value = |q: &[f32], r: &[f32]| {
+                let mut out = [0.0];
+                let rows = RowsRef::packed(r, dim).unwrap();
+                runner.run(&Batch { query: q, rows, ids: &ids, ..batch }, &mut out);
+                out[0]
+            };
+            prop_assert_eq!(value(a, b).to_bits(), value(b, a).to_bits(), "{}#{}", op.path(), variant);
+            if matches!(op.metric(), "l2sq" | "l1" | "linf") {
+                prop_assert_eq!(value(a, a), 0.0, "{}#{}", op.path(), variant);
+            }
+        }
+    }
+}
+
+/// What `run` makes of its output, wrong in one way.
+struct Mutant(fn(&Batch<'_>, usize, f32) -> f32);
+
+impl Runner for Mutant {
+    fn run(&self, batch: &Batch<'_>, out: &mut [f32]) {
+        for (o, &id) in out.iter_mut().zip(batch.ids) {
+            let row = batch.rows.row(id as usize);
+            let right = batch.query.iter().zip(row).map(|(x, y)| (x - y) * (x - y)).sum();
+            *o = (self.0)(batch, id as usize, right);
+        }
+    }
+}
+
+/// The term of element `i`.
+fn term(batch: &Batch<'_>, row: usize, i: usize) -> f32 {
+    let d = batch.query[i] - batch.rows.row(row)[i];
+    d * d
+}
+
+#[test]
+fn planted_faults_are_caught() {
+    let op = annvil_kernels::find("f32/l2sq/pair").unwrap();
+    let caught = |mutant: Mutant| {
+        let case = Recipe::plain(131, 6, 5).make();
+        verify_batch(op, &mutant, &case.batch(), &mut Vec::new()).is_err()
+    };
+    assert!(!caught(Mutant(|_, _, right| right)), "the right kernel must pass");
+    assert!(caught(Mutant(|b, r, right| right - term(b, r, 130))), "a dropped tail element");
+    assert!(caught(Mutant(|b, r, right| right - term(b, r, 77))), "a dropped lane");
+    assert!(caught(Mutant(|b, r, right| right + term(b, r, 130))), "a tail element taken twice");
+    assert!(caught(Mutant(|_, _, right| right * (1.0 + 2e-5))), "an error just beyond the bound");
+    assert!(caught(Mutant(|_, _, _| f32::NAN)), "NaN");
+    assert!(caught(Mutant(|_, _, _| -12_345.678)), "an output never written");
+}
+
+#[test]
+fn a_length_that_does_not_fit_panics() {
+    use annvil_kernels::{F32Kernels, Metric};
+    let k = F32Kernels::new(Metric::L2Sq, 8).unwrap();
+    let (short, right) = ([0.0; 7], [0.0; 8]);
+    let rows = RowsRef::packed(&right, 8).unwrap();
+    let refused = |f: &dyn Fn()| std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).is_err();
+    assert!(refused(&|| assert!(k.pair.call(&short, &right).is_nan())));
+    assert!(refused(&|| assert!(k.pair.call(&right, &short).is_nan())));
+    assert!(refused(&|| k.scan_cached.call(&short, rows, &mut [0.0])));
+    assert!(refused(&|| k.scan_cached.call(&right, rows, &mut [0.0; 2])));
+    assert!(
+        refused(&|| k.gather_cached.call(&right, rows, &[1], &mut [0.0])),
+        "an id out of range"
+    );
+    assert!(refused(&|| k.gather_cached.call(&right, rows, &[0, 0], &mut [0.0])));
+    assert!(refused(&|| assert!(k.norm_sq.call(&short).is_nan())));
+}
