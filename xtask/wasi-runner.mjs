@@ -1,7 +1,8 @@
 // Runs a WASI (preview 1) test binary under node: `node --no-warnings wasi-runner.mjs FILE.wasm [ARGS]`.
-// The whole file system is visible, so that the tests find their data and can write their coverage ledger.
+// The whole file system is visible, so that the tests find their data and can write their coverage ledger. A second
+// opening, of "." for relative paths, would capture absolute ones too: name files by absolute paths.
 import { readFile } from "node:fs/promises";
-import { argv, cwd, env, exit, stderr } from "node:process";
+import { argv, env, exit, stderr } from "node:process";
 import { WASI } from "node:wasi";
 
 const [file, ...args] = argv.slice(2);
@@ -9,7 +10,7 @@ const wasi = new WASI({
   version: "preview1",
   args: [file, ...args],
   env,
-  preopens: { "/": "/", ".": cwd() },
+  preopens: { "/": "/" },
   returnOnExit: true,
 });
 try {

@@ -100,10 +100,25 @@ pub(crate) fn by_reason<'a>(rows: impl Iterator<Item = (&'a str, &'a Row)>) -> S
         }
         for (ops, variants) in same_ops {
             let words = variants.iter().map(|v| format!("#{v}")).chain(["in".to_owned()]);
-            wrap(&mut out, "    ", words.chain(ops.into_iter().map(str::to_owned)));
+            wrap(&mut out, "    ", words.chain(braced(&ops)));
         }
     }
     out
+}
+
+/// `f32/dot/pair` and `f32/l1/pair` as `f32/{dot,l1}/pair`.
+fn braced(ops: &BTreeSet<&str>) -> Vec<String> {
+    let mut metrics: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+    for op in ops {
+        let (encoding, rest) = op.split_once('/').unwrap_or((op, ""));
+        let (metric, shape) = rest.split_once('/').unwrap_or((rest, ""));
+        metrics.entry((encoding, shape)).or_default().push(metric);
+    }
+    let word = |((encoding, shape), metrics): ((&str, &str), Vec<&str>)| match metrics.as_slice() {
+        [one] => format!("{encoding}/{one}/{shape}"),
+        many => format!("{encoding}/{{{}}}/{shape}", many.join(",")),
+    };
+    metrics.into_iter().map(word).collect()
 }
 
 fn wrap(out: &mut String, indent: &str, words: impl Iterator<Item = String>) {
@@ -140,6 +155,12 @@ mod tests {
             text.contains("did not run: not on this CPU (1)\n    #neon-x4 in f32/dot/pair"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn ops_of_one_shape_share_a_word() {
+        let ops = BTreeSet::from(["f32/dot/pair", "f32/l1/pair", "f32/norm_sq/row"]);
+        assert_eq!(braced(&ops), ["f32/{dot,l1}/pair", "f32/norm_sq/row"]);
     }
 
     #[test]

@@ -70,18 +70,8 @@ fn check_arrows(metadata: &Value, out: &mut Vec<Finding>) {
 
 /// The size of the engine's default tree, and that it is pure Rust.
 pub(crate) fn engine_tree(tree: &Tree, out: &mut Vec<Finding>) {
-    let args = [
-        "tree",
-        "--package",
-        "annvil",
-        "--edges",
-        "normal",
-        "--prefix",
-        "none",
-        "--format",
-        "{p}",
-        "--offline",
-    ];
+    let args =
+        ["tree", "--package", "annvil", "--edges", "normal", "--prefix", "none", "--format", "{p}"];
     match shell::cargo_output(&tree.root, &args) {
         Ok(text) => check_engine_tree(&text, out),
         Err(e) => out.push(Finding::new(
