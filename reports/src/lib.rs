@@ -3,4 +3,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod chart;
+mod escape;
+pub mod page;
 pub mod schema;
+pub mod stats;

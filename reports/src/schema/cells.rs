@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{Run, digits};
 
@@ -272,38 +273,85 @@ pub(super) fn rows_or_packed<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<Cell
     d.deserialize_any(Either)
 }
 
-/// Cells as one list of field names and one list of values per entry.
+/// Cells as one list of field names and one list of values per entry. A text that stands in
+/// several entries is its place in `texts`; which fields those are, `coded` says.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct PackedCells {
     fields: Vec<String>,
-    rows: Vec<Vec<serde_json::Value>>,
+    #[serde(default)]
+    coded: Vec<String>,
+    #[serde(default)]
+    texts: Vec<String>,
+    rows: Vec<Vec<Value>>,
 }
 
+/// Fields whose texts are shared between entries.
+const CODED: [&str; 12] = [
+    "op",
+    "residence",
+    "alignment",
+    "build",
+    "variant",
+    "technique",
+    "level",
+    "verdict",
+    "standing",
+    "limit",
+    "ran_level",
+    "not_run",
+];
+
 impl PackedCells {
-    /// Packs `cells`; field order is that of [`Cell`].
+    /// Packs `cells`. Texts are numbered as they come, so the same cells give the same bytes.
     pub(crate) fn pack(cells: &[Cell]) -> Result<Self, serde_json::Error> {
-        let mut packed = Self { fields: Vec::new(), rows: Vec::with_capacity(cells.len()) };
+        let mut packed =
+            Self { fields: Vec::new(), coded: Vec::new(), texts: Vec::new(), rows: Vec::new() };
+        let mut places: BTreeMap<String, usize> = BTreeMap::new();
         for cell in cells {
-            let serde_json::Value::Object(map) = serde_json::to_value(cell)? else {
+            let Value::Object(map) = serde_json::to_value(cell)? else {
                 continue; // a struct is an object
             };
             if packed.fields.is_empty() {
                 packed.fields = map.keys().cloned().collect();
+                packed.coded =
+                    packed.fields.iter().filter(|f| CODED.contains(&f.as_str())).cloned().collect();
             }
-            packed.rows.push(map.into_iter().map(|(_, v)| v).collect());
+            let mut row = Vec::with_capacity(map.len());
+            for (field, value) in map {
+                row.push(match value {
+                    Value::String(text) if CODED.contains(&field.as_str()) => {
+                        let next = places.len();
+                        let place = *places.entry(text.clone()).or_insert(next);
+                        if place == next {
+                            packed.texts.push(text);
+                        }
+                        Value::from(place)
+                    }
+                    other => other,
+                });
+            }
+            packed.rows.push(row);
         }
         Ok(packed)
     }
 
     fn unpack(self) -> Result<Vec<Cell>, String> {
         let width = self.fields.len();
+        let coded: Vec<bool> = self.fields.iter().map(|f| self.coded.contains(f)).collect();
         let mut cells = Vec::with_capacity(self.rows.len());
-        for (i, row) in self.rows.into_iter().enumerate() {
+        for (i, mut row) in self.rows.into_iter().enumerate() {
             if row.len() != width {
                 return Err(format!("cells.rows[{i}] has {} values for {width} fields", row.len()));
             }
+            for (value, _) in row.iter_mut().zip(&coded).filter(|(v, c)| **c && !v.is_null()) {
+                let place = value.as_u64().and_then(|p| usize::try_from(p).ok());
+                let text = place.and_then(|p| self.texts.get(p)).ok_or_else(|| {
+                    format!("cells.rows[{i}]: {value} is no place in cells.texts")
+                })?;
+                *value = Value::String(text.clone());
+            }
             let object = self.fields.iter().cloned().zip(row).collect();
-            let cell = serde_json::from_value(serde_json::Value::Object(object))
+            let cell = serde_json::from_value(Value::Object(object))
                 .map_err(|e| format!("cells.rows[{i}]: {e}"))?;
             cells.push(cell);
         }

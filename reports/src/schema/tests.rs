@@ -73,6 +73,7 @@ fn hostile_text_gives_an_error() {
         br#"{"schema":"annvil.run/1","cells":7}"#,
         br#"{"schema":"annvil.run/1","cells":{"fields":["op"],"rows":[["a",1]]}}"#,
         br#"{"schema":"annvil.run/1","cells":{"fields":["dim"],"rows":[["a"]]}}"#,
+        br#"{"schema":"annvil.run/1","cells":{"fields":["op"],"coded":["op"],"rows":[[0]]}}"#,
         br#"{"schema":"annvil.run/1","limits":[{"value":null}]}"#,
     ] {
         assert!(Run::from_json(text, Path::new("x")).is_err(), "{text:?}");

@@ -1,0 +1,264 @@
+//! A run of realistic size and shape. Every figure in it is invented.
+
+use annvil_reports::schema::{
+    Cache, Cell, Dataset, Host, Limit, Mode, NotRun, Rule, Run, Selftest, Source, Standing,
+    Toolchain, Verdict, Workload,
+};
+
+/// (variant, technique, level, overhead in ns, ns per dimension)
+const VARIANTS: [(&str, &str, &str, f64, f64); 9] = [
+    ("avx512-x4", "hand", "avx512", 1.9, 0.0255),
+    ("avx512-x8", "hand", "avx512", 2.6, 0.0252),
+    ("avx2-x4", "hand", "avx2", 1.8, 0.0440),
+    ("sse42-x4", "hand", "sse42", 1.7, 0.0830),
+    ("simsimd", "simsimd", "avx512", 3.4, 0.0420),
+    ("pulp-v4", "pulp", "avx512", 2.5, 0.0290),
+    ("wide-f32x8", "wide", "avx2", 2.2, 0.0520),
+    ("autovec-v3", "autovec", "avx2", 2.1, 0.0610),
+    ("scalar", "scalar", "scalar", 0.8, 0.3100),
+];
+const DIMS: [usize; 6] = [8, 31, 96, 128, 768, 1536];
+/// (residence, factor on the time, ns per value of 4 bytes that the limit allows)
+const PLACES: [(&str, f64, f64); 4] =
+    [("L1", 1.0, 0.0240), ("L2", 1.25, 0.031), ("L3", 1.9, 0.050), ("DRAM", 4.1, 0.110)];
+
+/// Invented jitter in -1 ..= 1, the same on every call.
+fn jitter(seed: usize) -> f64 {
+    let mut x =
+        (seed as u64).wrapping_add(0x9e37_79b9_7f4a_7c15).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x ^= x >> 29;
+    x = x.wrapping_mul(0x94d0_49bb_1331_11eb);
+    (x >> 40) as f64 / (1u64 << 23) as f64 - 1.0
+}
+
+/// The run.
+pub(crate) fn sample() -> Run {
+    let mut cells = Vec::new();
+    for metric in ["l2sq", "dot", "cosine", "l1", "linf"] {
+        for (shape, places) in [("pair", 0..2), ("scan", 1..4), ("gather", 1..4)] {
+            for place in places {
+                for dim in DIMS {
+                    cell(&mut cells, metric, shape, place, dim);
+                }
+            }
+        }
+    }
+    Run {
+        created: "2001-02-03T04:05:06Z".into(),
+        command: "cargo xtask bench --quick".into(),
+        mode: Mode::Quick,
+        rule: Rule::default(),
+        host: host(),
+        toolchain: Toolchain {
+            rustc: "rustc 1.95.0".into(),
+            llvm: "22.1.2".into(),
+            target: "x86_64-unknown-linux-gnu".into(),
+            flags: String::new(),
+            profile: "release: opt-level 3, fat LTO, 1 codegen unit".into(),
+        },
+        source: Source { revision: "0123456789abcdef0123456789abcdef01234567".into(), dirty: true },
+        limits: limits(),
+        datasets: datasets(),
+        cells,
+        workloads: workloads(),
+        not_run: vec![NotRun {
+            what: "data set glove".into(),
+            why: "not found; give its folder with --data DIR".into(),
+        }],
+        notes: vec!["Every figure of this page is invented: it shows the layout only.".into()],
+        selftest: Some(Selftest {
+            aa_trials: 200,
+            aa_false_winners: 7,
+            aa_false_winners_margin: 0,
+            injected_pct: 2.0,
+            injected_trials: 200,
+            injected_found: 198,
+            passed: true,
+            notes: Vec::new(),
+        }),
+        ..Run::default()
+    }
+}
+
+/// Adds the entries of one cell.
+fn cell(cells: &mut Vec<Cell>, metric: &str, shape: &str, place: usize, dim: usize) {
+    let (residence, slow, limit) = PLACES[place];
+    let op = format!("f32/{metric}/{shape}");
+    let first = cells.len();
+    let lacks = |technique: &str| technique == "simsimd" && matches!(metric, "l1" | "linf");
+    let time = |i: usize, base: f64, per_dim: f64| {
+        let own = base * (1.0 + 0.05 * jitter(first + i)) + per_dim * dim as f64;
+        (own + 0.002 * own * jitter(first * 31 + i)).max(limit * slow.sqrt() * dim as f64)
+            * slow.sqrt()
+    };
+    let times: Vec<f64> = VARIANTS
+        .iter()
+        .enumerate()
+        .map(|(i, v)| if lacks(v.1) { f64::INFINITY } else { time(i, v.3, v.4) })
+        .collect();
+    let best = times.iter().copied().fold(f64::INFINITY, f64::min);
+    let close = times.iter().filter(|t| **t < best * 1.01).count();
+    let verdict = match (first / 9) % 23 {
+        7 => Verdict::Noisy,
+        3 | 15 => Verdict::Undecided,
+        _ if close > 1 => Verdict::Tie,
+        _ => Verdict::Winner,
+    };
+    for (i, (variant, technique, level, ..)) in
+        VARIANTS.iter().enumerate().filter(|(_, v)| !lacks(v.1))
+    {
+        let ratio = times[i] / best;
+        let half = 0.002
+            + 0.003 * (1.0 + jitter(first + 7 * i))
+            + if verdict == Verdict::Noisy { 0.08 } else { 0.0 };
+        let fastest = ratio == 1.0;
+        let standing = match verdict {
+            Verdict::Winner if fastest => Standing::Winner,
+            Verdict::Tie if ratio < 1.01 => Standing::Tied,
+            Verdict::Winner | Verdict::Tie => Standing::Behind,
+            _ if ratio < 1.05 => Standing::Undecided,
+            _ => Standing::Behind,
+        };
+        let limit_ns = limit * dim as f64 * 0.9;
+        cells.push(Cell {
+            op: op.clone(),
+            dim,
+            residence: residence.into(),
+            alignment: "64".into(),
+            build: "base".into(),
+            variant: (*variant).into(),
+            technique: (*technique).into(),
+            level: (*level).into(),
+            ns_p50: Some(times[i]),
+            ns_p5: Some(times[i] * 0.985),
+            ratio_to_best: Some(ratio),
+            ratio_lo: Some(if fastest { 1.0 } else { ratio * (1.0 - half) }),
+            ratio_hi: Some(if fastest { 1.0 } else { ratio * (1.0 + half) }),
+            verdict: Some(verdict),
+            standing: Some(standing),
+            mde: Some(0.01 + half),
+            gb_per_s: Some(4.0 * dim as f64 / times[i]),
+            pct_of_limit: Some(100.0 * limit_ns / times[i]),
+            limit: Some(format!("read {residence}")),
+            limit_ns: Some(limit_ns),
+            max_error_ulp: Some(0.5 + (dim as f64).log2() * 0.1 * (1.0 + i as f64 / 4.0)),
+            verified: true,
+            ran_level: Some((*level).into()),
+            processes: Some(3),
+            rounds: Some(40),
+            discarded_pct: Some(6.0 + 4.0 * jitter(first)),
+            command: format!(
+                "cargo xtask bench {op} --dim {dim} --residence {residence} --variant {variant}"
+            ),
+            not_run: None,
+        });
+    }
+    for (variant, level) in [("neon-x4", "neon"), ("simd128-x4", "simd128")] {
+        cells.push(Cell {
+            op: op.clone(),
+            dim,
+            residence: residence.into(),
+            alignment: "64".into(),
+            build: "base".into(),
+            variant: variant.into(),
+            technique: "hand".into(),
+            level: level.into(),
+            not_run: Some(format!("the CPU has no {level}: compiled only")),
+            ..Cell::default()
+        });
+    }
+}
+
+fn host() -> Host {
+    let cache = |level, kind: &str, kib: u64, shared_by| Cache {
+        level,
+        kind: kind.into(),
+        size_bytes: kib << 10,
+        shared_by,
+    };
+    Host {
+        cpu: "Sample CPU with invented figures".into(),
+        vendor: "SampleVendor".into(),
+        family: Some(25),
+        model: Some(17),
+        flags: ["sse4_2", "avx", "avx2", "fma", "avx512f", "avx512bw", "avx512dq", "avx512vl"]
+            .map(str::to_owned)
+            .to_vec(),
+        caches: vec![
+            cache(1, "data", 32, 1),
+            cache(1, "instruction", 32, 1),
+            cache(2, "unified", 1024, 1),
+            cache(3, "unified", 32 << 10, 8),
+        ],
+        memory_bytes: Some(8 << 30),
+        cores: Some(2),
+        hypervisor: Some("KVM".into()),
+        os: "Debian GNU/Linux 12".into(),
+        kernel: "6.1.0".into(),
+        microcode: None,
+        governor: None,
+        steal_pct: Some(0.4),
+        load_avg: vec![1.2, 1.1, 0.9],
+    }
+}
+
+fn limits() -> Vec<Limit> {
+    let mut limits = vec![Limit {
+        name: "clock".into(),
+        value: 3.7,
+        unit: "GHz".into(),
+        level: String::new(),
+        how: "a dependent chain of additions".into(),
+    }];
+    for (level, value) in [("L1", 230.0), ("L2", 118.0), ("L3", 61.0), ("DRAM", 24.0)] {
+        limits.push(Limit {
+            name: "read".into(),
+            value,
+            unit: "GB/s".into(),
+            level: level.into(),
+            how: "the best plain load loop over rows of that residence".into(),
+        });
+    }
+    limits
+}
+
+fn datasets() -> Vec<Dataset> {
+    let set = |name: &str, rows, dim, queries| Dataset {
+        name: name.into(),
+        rows,
+        dim,
+        queries,
+        dtype: "f32".into(),
+        source: "invented".into(),
+        licence: "CC0".into(),
+        sha256: Some("00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff".into()),
+    };
+    vec![set("digits", 1_697, 64, 100), set("sentences", 1_900, 384, 100)]
+}
+
+fn workloads() -> Vec<Workload> {
+    let mut all = Vec::new();
+    for (dataset, rows, dim) in [("digits", 1_697, 64), ("sentences", 1_900, 384)] {
+        for metric in ["l2sq", "dot", "cosine"] {
+            let us = rows as f64 * dim as f64 / 20_000.0;
+            all.push(Workload {
+                dataset: dataset.into(),
+                index: "flat".into(),
+                metric: metric.into(),
+                k: 10,
+                qps: Some(2e6 / us),
+                recall: Some(1.0),
+                p50_us: Some(us),
+                p99_us: Some(us * 1.6),
+                threads: 2,
+                kernel: format!("f32/{metric}/scan#avx512-x4"),
+                rows,
+                dim,
+                queries: 100,
+                command: format!("cargo xtask bench workload/{dataset}/{metric}"),
+                not_run: None,
+            });
+        }
+    }
+    all
+}
