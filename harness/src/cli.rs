@@ -1,0 +1,289 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use annvil_harness::protocol::{Alignment, Residence};
+use annvil_harness::suite::Selection;
+use annvil_reports::schema::Mode;
+use clap::{Args, Parser, Subcommand};
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 ok | 1 a tool failed | 2 usage | 3 regression | 4 undecided or noisy (--fail-noisy)
+            5 wrong answer or wrong dispatch | 6 a prerequisite is missing | 130 interrupted, resumable";
+
+/// Verify, time and judge every kernel; keep the evidence.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Verify, time and judge kernels; write results.json and report.html
+    Bench(BenchArgs),
+    /// List the registry: op, variant, level, technique, available here, winner where
+    Kernels(KernelsArgs),
+    /// Check every available variant against the f64 oracle
+    Verify(VerifyArgs),
+    /// Check the timing method itself: identical kernels, planted slow-downs, spikes, drift
+    Selftest(SelftestArgs),
+    /// Make the winners table from a recorded run
+    Promote(PromoteArgs),
+    /// Draw the page of a recorded run again
+    Report(ReportArgs),
+    /// List, verify or cut data sets
+    Data(DataArgs),
+    /// Describe this machine, compiler and source tree, as a run records them
+    Env(EnvArgs),
+    /// Serve cells to a parent process
+    #[command(hide = true)]
+    Worker(WorkerArgs),
+}
+
+const BENCH_EXAMPLES: &str = "\
+Examples:
+  cargo xtask bench                                 the quick suite, a few minutes
+  cargo xtask bench --full                          every dimension, residence and alignment
+  cargo xtask bench l2sq --list                     the cells of one metric
+  cargo xtask bench --op 'f32/*/pair' --dim 768     other dims than the suite's work as well
+  cargo xtask bench --variant 'avx*,scalar'         only some rivals
+  cargo xtask bench --resume reports/out/latest     go on after Ctrl-C
+
+A FILTER is a part of op@dim@residence@alignment, or a pattern for all of it (* = any text).
+Lists are joined by commas. The result goes to OUT/results.json and OUT/report.html.";
+
+#[derive(Debug, Args)]
+#[command(after_help = format!("{BENCH_EXAMPLES}\n\n{EXIT_CODES}"))]
+pub(crate) struct BenchArgs {
+    /// Parts of cell names; a cell has to match one
+    pub(crate) filter: Vec<String>,
+    /// The quick suite (the default)
+    #[arg(long, conflicts_with = "full")]
+    pub(crate) quick: bool,
+    /// The full suite
+    #[arg(long)]
+    pub(crate) full: bool,
+    /// Patterns for ops, for example f32/l2sq/pair
+    #[arg(long, value_delimiter = ',', value_name = "OP")]
+    pub(crate) op: Vec<String>,
+    /// Dimensions instead of the suite's
+    #[arg(long, value_delimiter = ',', value_name = "N")]
+    pub(crate) dim: Vec<usize>,
+    /// Residences instead of the suite's: L1, L2, L3, DRAM
+    #[arg(long, value_delimiter = ',', value_name = "WHERE")]
+    pub(crate) residence: Vec<Residence>,
+    /// Alignments instead of the suite's: aligned, unaligned
+    #[arg(long, value_delimiter = ',', value_name = "HOW")]
+    pub(crate) align: Vec<Alignment>,
+    /// Patterns for variants
+    #[arg(long, value_delimiter = ',', value_name = "NAME")]
+    pub(crate) variant: Vec<String>,
+    /// A folder of data sets beside the built-in ones
+    #[arg(long, value_name = "DIR", env = "ANNVIL_DATA")]
+    pub(crate) data: Option<PathBuf>,
+    /// Where results go [default: reports/out/latest]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Print the cells and stop
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// Print the plan and its estimated time and stop
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Print the record instead of the table
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Go on with the interrupted run in this folder; its plan is taken over
+    #[arg(long, value_name = "RUN", conflicts_with = "out")]
+    pub(crate) resume: Option<PathBuf>,
+    /// Fresh processes per cell [default: the suite's]
+    #[arg(long, value_name = "P", value_parser = clap::value_parser!(u16).range(2..=64))]
+    pub(crate) processes: Option<u16>,
+    /// Rounds per process [default: the suite's]
+    #[arg(long, value_name = "R", value_parser = clap::value_parser!(u16).range(5..=10_000))]
+    pub(crate) rounds: Option<u16>,
+    /// Seed of orders and offsets
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Exit with 4 if a cell is undecided or noisy
+    #[arg(long)]
+    pub(crate) fail_noisy: bool,
+}
+
+impl BenchArgs {
+    pub(crate) fn mode(&self) -> Mode {
+        if self.full { Mode::Full } else { Mode::Quick }
+    }
+
+    pub(crate) fn selection(&self) -> Selection {
+        Selection {
+            filters: self.filter.clone(),
+            ops: self.op.clone(),
+            dims: self.dim.clone(),
+            residences: self.residence.clone(),
+            alignments: self.align.clone(),
+            variants: self.variant.clone(),
+        }
+    }
+
+    /// Whether anything that shapes the plan was given.
+    pub(crate) fn shapes_plan(&self) -> bool {
+        self.quick
+            || self.full
+            || self.processes.is_some()
+            || self.rounds.is_some()
+            || self.seed.is_some()
+            || self.selection() != Selection::default()
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  cargo xtask kernels                 everything
+  cargo xtask kernels --json          the same as a list of objects")]
+pub(crate) struct KernelsArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  cargo xtask verify                  every op and variant
+  cargo xtask verify 'f32/dot/*'      one metric
+  cargo xtask verify '*#avx2*'        one level
+
+Exits with 5 on a wrong value.")]
+pub(crate) struct VerifyArgs {
+    /// Parts of, or patterns for, op#variant
+    pub(crate) filter: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  cargo xtask selftest                2,000 synthetic trials a check, then live ones
+  cargo xtask selftest --short        200, as in the tests
+
+Exits with 5 if a check fails.")]
+pub(crate) struct SelftestArgs {
+    /// Fewer trials
+    #[arg(long)]
+    pub(crate) short: bool,
+    /// Seed of the trials
+    #[arg(long, value_name = "N", default_value_t = 11)]
+    pub(crate) seed: u64,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  cargo xtask promote reports/out/latest")]
+pub(crate) struct PromoteArgs {
+    /// The folder of a run, or its results.json
+    pub(crate) run: PathBuf,
+    /// Print what would change and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  cargo xtask report reports/out/latest
+  cargo xtask report reports/out/latest --out page.html")]
+pub(crate) struct ReportArgs {
+    /// The folder of a run, or its results.json
+    pub(crate) run: PathBuf,
+    /// Where the page goes [default: report.html beside the record]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DataArgs {
+    #[command(subcommand)]
+    pub(crate) what: DataVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DataVerb {
+    /// Print the data sets that can be used
+    List {
+        /// A folder of data sets beside the built-in ones
+        #[arg(long, value_name = "DIR", env = "ANNVIL_DATA")]
+        data: Option<PathBuf>,
+    },
+    /// Check data sets: sizes, values, checksums, ground truth computed anew
+    Verify {
+        /// A folder of data sets beside the built-in ones
+        #[arg(long, value_name = "DIR", env = "ANNVIL_DATA")]
+        data: Option<PathBuf>,
+        /// Names of sets; none means all
+        names: Vec<String>,
+        /// Most queries of each kind whose ground truth is computed anew
+        #[arg(long, value_name = "N")]
+        queries: Option<usize>,
+    },
+    /// Cut a small set, with its own ground truth, from a larger one
+    Slice {
+        /// The folder of the larger set
+        src: PathBuf,
+        /// The folder to write
+        dst: PathBuf,
+        /// Rows to take
+        #[arg(long, value_name = "N", default_value_t = 2000)]
+        rows: usize,
+        /// Queries to take
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        queries: usize,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EnvArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WorkerArgs {
+    /// Seed of this process's orders and offsets
+    #[arg(long)]
+    pub(crate) seed: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn lists_and_words_are_understood() {
+        let parse = |args: &[&str]| {
+            let all = ["x", "bench"].iter().chain(args).copied();
+            match Cli::try_parse_from(all).map(|c| c.verb) {
+                Ok(Verb::Bench(b)) => Ok(b),
+                Ok(_) => panic!("another verb"),
+                Err(e) => Err(e.to_string()),
+            }
+        };
+        let b = parse(&["l2sq", "--dim", "96,128", "--residence", "l1,dram"]).unwrap();
+        assert_eq!((b.dim.as_slice(), b.filter.as_slice()), (&[96, 128][..], &["l2sq".into()][..]));
+        assert_eq!(b.residence, [Residence::L1, Residence::Dram]);
+        assert!(b.shapes_plan() && !parse(&["--json", "--fail-noisy"]).unwrap().shapes_plan());
+        assert!(parse(&["--residence", "L9"]).unwrap_err().contains("DRAM"));
+        assert!(parse(&["--quick", "--full"]).is_err());
+        assert!(parse(&["--processes", "1"]).is_err());
+    }
+}

@@ -1,0 +1,74 @@
+//! The end of a bench on the terminal: one line a cell, and how often who won.
+
+use std::collections::BTreeMap;
+
+use annvil_reports::schema::{CellGroup, Run, Verdict};
+
+/// The table of a run.
+pub(crate) fn table(run: &Run) -> String {
+    let groups = run.groups();
+    let mut text = format!(
+        "{:<26} {:>5} {:<5} {:<3} {:<9} {:<22} {:>9} {:>10} {:>8}\n",
+        "op", "dim", "where", "al", "verdict", "best", "ns", "vs simsimd", "% limit"
+    );
+    let mut verdicts: BTreeMap<Verdict, usize> = BTreeMap::new();
+    for group in &groups {
+        let Some(verdict) = group.verdict() else { continue };
+        *verdicts.entry(verdict).or_default() += 1;
+        text += &line(group, verdict);
+    }
+    let counts: Vec<String> = verdicts.iter().map(|(v, n)| format!("{n} {v}")).collect();
+    text += &format!("{} cells: {}\n", groups.len(), counts.join(", "));
+    text
+}
+
+fn line(group: &CellGroup<'_>, verdict: Verdict) -> String {
+    let Some(best) = group.best() else { return String::new() };
+    let figure = |value: Option<f64>, digits: usize, unit: &str| {
+        value.map_or_else(|| "-".to_owned(), |v| format!("{v:.digits$}{unit}"))
+    };
+    // How much longer the fastest SimSIMD kernel takes than the best.
+    let rival = group
+        .timed()
+        .filter(|c| c.technique == "simsimd")
+        .filter_map(|c| c.ratio_to_best)
+        .min_by(f64::total_cmp);
+    format!(
+        "{:<26} {:>5} {:<5} {:<3} {:<9} {:<22} {:>9} {:>10} {:>8}\n",
+        group.key.op,
+        group.key.dim,
+        group.key.residence,
+        group.key.alignment,
+        verdict.name(),
+        best.variant,
+        figure(best.ns_p50, 2, ""),
+        figure(rival, 2, "x"),
+        figure(best.pct_of_limit, 0, " %")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use annvil_reports::schema::Cell;
+
+    #[test]
+    fn a_cell_shows_its_best_and_the_rival() {
+        let row = |variant: &str, technique: &str, ns: f64, ratio: f64| Cell {
+            op: "f32/dot/pair".into(),
+            dim: 96,
+            residence: "L1".into(),
+            variant: variant.into(),
+            technique: technique.into(),
+            ns_p50: Some(ns),
+            ratio_to_best: Some(ratio),
+            verdict: Some(Verdict::Winner),
+            ..Cell::default()
+        };
+        let cells = vec![row("hand-x4", "hand", 2.0, 1.0), row("simsimd", "simsimd", 3.0, 1.5)];
+        let text = table(&Run { cells, ..Run::default() });
+        assert!(text.contains("hand-x4") && text.contains("1.50x"), "{text}");
+        assert!(text.ends_with("1 cells: 1 WINNER\n"), "{text}");
+        assert!(table(&Run::default()).contains("0 cells"));
+    }
+}

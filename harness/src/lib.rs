@@ -1,0 +1,17 @@
+//! The bench of Annvil: data sets, verification, paired timing, verdicts, result files.
+//!
+//! [`suite`] says what to measure, [`protocol`] asks fresh processes one cell at a time, [`rounds`]
+//! is their timing core, [`verdict`] decides, [`measure`] makes the rows of a record, [`store`]
+//! keeps finished cells safe, and [`selftest`] measures the harness itself. METHODOLOGY.md has the
+//! reasons, BIAS.md what the timing favours.
+
+pub mod data;
+pub mod env;
+pub mod measure;
+pub mod protocol;
+pub mod rng;
+pub mod rounds;
+pub mod selftest;
+pub mod store;
+pub mod suite;
+pub mod verdict;

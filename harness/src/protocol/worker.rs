@@ -1,0 +1,206 @@
+//! The worker: verifies and times one cell per request, until its input ends.
+
+use std::cell::{Cell, RefCell};
+use std::hint::black_box;
+use std::io::{self, BufRead, Write};
+
+use annvil_kernels::testkit::verify_batch;
+use annvil_kernels::{AnyOp, Batch, Runner};
+
+use super::operands::{CacheSizes, Operands, Pool};
+use super::{
+    ContestantReply, ContestantSpec, LimitReply, Measured, PROTOCOL, Refusal, Reply, Request,
+};
+use crate::rng::{Rng, derive_seed};
+use crate::rounds::{Contestant, Plan, SystemClock, time_rounds};
+
+/// Rows checked against the oracle per variant and cell, in bytes; a cache-resident cell is
+/// smaller and is checked whole.
+const VERIFY_BYTES: usize = 1 << 20;
+
+/// Answers requests from `input` on `output`; `seed` makes this process's orders and offsets its own.
+///
+/// # Errors
+/// A pipe that breaks. A request that cannot be understood or served is answered, not an error.
+pub fn serve(input: impl BufRead, mut output: impl Write, seed: u64) -> io::Result<()> {
+    let mut worker = Worker { seed, sizes: CacheSizes::detect(), pool: Pool::default() };
+    send(&mut output, &Reply::Hello { protocol: PROTOCOL })?;
+    for line in input.lines() {
+        let reply = match serde_json::from_str::<Request>(&line?) {
+            Ok(request) => match worker.measure(&request) {
+                Ok(measured) => Reply::Measured(measured),
+                Err(why) => Reply::Failed { why },
+            },
+            Err(e) => Reply::Failed { why: format!("request not understood: {e}") },
+        };
+        send(&mut output, &reply)?;
+    }
+    Ok(())
+}
+
+fn send(output: &mut impl Write, reply: &Reply) -> io::Result<()> {
+    let mut line = serde_json::to_string(reply)?;
+    line.push('\n');
+    output.write_all(line.as_bytes())?;
+    output.flush()
+}
+
+struct Worker {
+    seed: u64,
+    sizes: CacheSizes,
+    pool: Pool,
+}
+
+impl Worker {
+    fn measure(&mut self, request: &Request) -> Result<Measured, String> {
+        let cell = &request.cell;
+        let op = annvil_kernels::find(&cell.op).map_err(|e| e.to_string())?;
+        // The cell's own seed: what ran before it must not matter.
+        let seed = derive_seed(self.seed, text_hash(&cell.to_string()));
+        let mut rng = Rng::new(seed);
+        let operands = Operands::draw(cell, &mut self.pool, &self.sizes, &mut rng)
+            .map_err(|e| format!("{cell}: {e}"))?;
+        let measured = measure_on(op, request, &operands, rng.next_u64());
+        drop(operands);
+        if request.release_pool {
+            self.pool.release();
+        }
+        Ok(measured)
+    }
+}
+
+/// FNV-1a.
+fn text_hash(text: &str) -> u64 {
+    text.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
+}
+
+fn measure_on(op: &dyn AnyOp, request: &Request, operands: &Operands<'_>, seed: u64) -> Measured {
+    let batches: Vec<Batch<'_>> = (0..operands.windows()).map(|i| operands.batch(i)).collect();
+    let mut replies = Vec::with_capacity(request.contestants.len());
+    let mut runners: Vec<(Box<dyn Runner>, f64)> = Vec::new();
+    for contestant in &request.contestants {
+        let (reply, runner) = admit(op, contestant, request, &batches, operands.values());
+        runners.extend(runner.map(|r| (r, contestant.planted_pct)));
+        replies.push(reply);
+    }
+    let limits = Vec::<(&'static str, Box<dyn Runner>)>::new();
+
+    let turn = Turn {
+        batches: &batches,
+        next: Cell::new(0),
+        out: RefCell::new(vec![0.0; operands.values()]),
+    };
+    let values_per_iter = operands.values() as u64;
+    let mut contestants: Vec<Contestant<'_>> = runners
+        .iter()
+        .map(|(runner, planted)| (runner, *planted))
+        .chain(limits.iter().map(|(_, runner)| (runner, 0.0)))
+        .map(|(runner, planted)| {
+            let turn = &turn;
+            Contestant {
+                values_per_iter,
+                run: Box::new(move |iters| turn.take(runner.as_ref(), iters, planted)),
+            }
+        })
+        .collect();
+    let timed =
+        time_rounds(&SystemClock::new(), &mut contestants, &Plan::new(request.rounds, seed));
+
+    let mut columns = (0..contestants.len()).map(|c| timed.ns.iter().map(|r| r[c]).collect());
+    for reply in replies.iter_mut().filter(|r| r.refused.is_none()) {
+        reply.ns = columns.next().unwrap_or_default();
+    }
+    let limits = limits
+        .iter()
+        .map(|(name, _)| LimitReply {
+            name: (*name).to_owned(),
+            ns: columns.next().unwrap_or_default(),
+        })
+        .collect();
+    Measured {
+        contestants: replies,
+        limits,
+        kept: timed.kept,
+        bytes_per_value: operands.bytes_per_value(),
+    }
+}
+
+/// What the contestants share: the batches go round among them, so that in a large set nobody
+/// finds rows that the one before has just read.
+struct Turn<'a> {
+    batches: &'a [Batch<'a>],
+    next: Cell<usize>,
+    out: RefCell<Vec<f32>>,
+}
+
+impl Turn<'_> {
+    /// Runs `iters` batches and `planted` percent more. Each result is stored, and the store is
+    /// kept by `black_box`; nothing is summed up.
+    fn take(&self, runner: &dyn Runner, iters: u64, planted: f64) {
+        let extra = (iters as f64 * planted / 100.0).round() as u64;
+        let mut out = self.out.borrow_mut();
+        let mut next = self.next.get();
+        for _ in 0..iters + extra {
+            runner.run(&self.batches[next], &mut out);
+            black_box(out.as_mut_slice());
+            next += 1;
+            if next == self.batches.len() {
+                next = 0;
+            }
+        }
+        self.next.set(next);
+    }
+}
+
+/// Binds and verifies one contestant; it is timed only if both succeed.
+fn admit(
+    op: &dyn AnyOp,
+    contestant: &ContestantSpec,
+    request: &Request,
+    batches: &[Batch<'_>],
+    values: usize,
+) -> (ContestantReply, Option<Box<dyn Runner>>) {
+    let mut reply = ContestantReply {
+        variant: contestant.variant.clone(),
+        max_error_ulp: None,
+        ran_level: None,
+        refused: None,
+        ns: Vec::new(),
+    };
+    let runner = match op.bind(&contestant.variant, request.cell.dim) {
+        Ok(runner) => runner,
+        Err(e) => {
+            reply.refused = Some(Refusal::Unavailable(e.to_string()));
+            return (reply, None);
+        }
+    };
+    match verify(op, runner.as_ref(), batches, values) {
+        Ok(ulp) => reply.max_error_ulp = Some(ulp),
+        Err(why) => {
+            reply.refused = Some(Refusal::Wrong(why));
+            return (reply, None);
+        }
+    }
+    (reply, Some(runner))
+}
+
+/// Checks evenly spread batches of `values` values against the oracle; the largest error in ulp.
+fn verify(
+    op: &dyn AnyOp,
+    runner: &dyn Runner,
+    batches: &[Batch<'_>],
+    values: usize,
+) -> Result<f64, String> {
+    let bytes = values * batches[0].rows.dim() * size_of::<f32>();
+    let checked = (VERIFY_BYTES / bytes.max(1)).clamp(1, batches.len());
+    let mut out = Vec::new();
+    let mut worst = 0.0_f64;
+    for i in 0..checked {
+        let batch = &batches[i * batches.len() / checked];
+        let report =
+            verify_batch(op, runner, batch, &mut out).map_err(|failure| failure.to_string())?;
+        worst = worst.max(report.max_error_ulp);
+    }
+    Ok(worst)
+}
