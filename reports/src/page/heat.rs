@@ -22,7 +22,8 @@ pub(super) struct Table {
 
 #[derive(Debug, Serialize)]
 struct Row {
-    op: String,
+    /// The op's path in parts: a line may break between them.
+    op: Vec<String>,
     cells: Vec<Option<Heat>>,
 }
 
@@ -78,7 +79,7 @@ pub(super) fn tables(run: &Run, groups: &[CellGroup<'_>]) -> Vec<Table> {
                 }
             }
             let row = |(op, mut cells): (&str, BTreeMap<usize, Heat>)| Row {
-                op: op.to_owned(),
+                op: op.split('/').map(str::to_owned).collect(),
                 cells: dims.iter().map(|d| cells.remove(d)).collect(),
             };
             let rows: Vec<Row> = ops.into_iter().map(row).collect();
