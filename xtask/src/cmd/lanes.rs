@@ -24,6 +24,9 @@ Examples
 /// The levels that run natively on x86-64, with the CPU flag that each needs.
 const X86_LEVELS: &[(&str, &str)] = &[("sse42", "sse4_2"), ("avx2", "avx2"), ("avx512", "avx512f")];
 
+/// Reasons for which a row can run nowhere, ever: it stands in the registry only to say so.
+const IMPOSSIBLE: &[&str] = &["SimSIMD has no such metric"];
+
 pub(crate) fn run(args: Vec<OsString>) -> Outcome {
     let excused = excused_levels(&shell::texts(&args))?;
     let dir = shell::ledger_dir();
@@ -46,11 +49,15 @@ pub(crate) fn run(args: Vec<OsString>) -> Outcome {
         let lane = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         merged.add(&lane, ledger::read(&path)?);
     }
-    let (lost, forgiven): (Vec<_>, Vec<_>) =
-        merged.nowhere().into_iter().partition(|(_, row)| !excused.contains(row.level.as_str()));
+    let (lost, forgiven): (Vec<_>, Vec<_>) = merged
+        .nowhere()
+        .into_iter()
+        .partition(|(why, row)| !excused.contains(&row.level) && !IMPOSSIBLE.contains(why));
     print!("{}", merged.overview());
     if !forgiven.is_empty() {
-        println!("ran in no lane, excused because the lane or the level is not to be had here:");
+        println!(
+            "ran in no lane, excused: their lane or level is not to be had here, or they cannot exist:"
+        );
         print!("{}", ledger::by_reason(forgiven.into_iter()));
     }
     if lost.is_empty() {
@@ -135,7 +142,11 @@ impl Coverage {
                 .rows
                 .entry((row.op.clone(), row.variant.clone()))
                 .or_insert_with(|| row.clone());
-            if row.ran.is_ok() {
+            // A lane that could run it knows best; then one that knows that none can.
+            let settled = |r: &Row| {
+                r.ran.as_ref().map_or_else(|why| IMPOSSIBLE.contains(&why.as_str()), |_| true)
+            };
+            if row.ran.is_ok() || (!settled(known) && settled(&row)) {
                 *known = row;
             }
         }
@@ -175,6 +186,14 @@ mod tests {
         let lost: Vec<_> = all.nowhere().into_iter().map(|(_, r)| r.variant.as_str()).collect();
         assert_eq!(lost, ["neon-x1"]);
         assert!(all.overview().starts_with("1 of 2 "));
+    }
+
+    #[test]
+    fn what_cannot_exist_is_known_from_any_lane() {
+        let mut all = Coverage::default();
+        all.add("wasm", vec![row("simsimd", Err("needs a C compiler".into()))]);
+        all.add("native", vec![row("simsimd", Err(IMPOSSIBLE[0].into()))]);
+        assert_eq!(all.nowhere()[0].0, IMPOSSIBLE[0]);
     }
 
     #[test]
