@@ -191,6 +191,7 @@ impl<S: Shape> Bound<S> {
     #[inline]
     pub fn run(&self, batch: &Batch<'_, S::Query, S::Code>, out: &mut [S::Value]) {
         assert_eq!(batch.rows.dim(), self.dim, "rows of another dimension than the kernel's");
+        assert_eq!(batch.query.len(), self.dim, "a query of another dimension than the kernel's");
         assert_eq!(out.len(), S::outputs(batch), "one output per value");
         // SAFETY: `bind` checked the level of the entry on this CPU, the only condition of `new`.
         unsafe { S::drive(self.entry, batch, out) }

@@ -10,7 +10,7 @@ mod pair;
 mod scan;
 
 pub(crate) use gather::{gather, norms_to_cosine_ids};
-pub(crate) use pair::{norm_sq, pair, pair_fixed};
+pub(crate) use pair::{norm_sq, pair, pair_const, pair_fixed};
 pub(crate) use scan::{norms_to_cosine, scan_blocked, scan_streaming};
 
 use crate::isa::simd::Simd;

@@ -48,26 +48,53 @@ pub(crate) fn pair_fixed<S: Simd, M: Step, const V: usize, const TAIL: bool>(
     a: &[f32],
     b: &[f32],
 ) -> f32 {
-    let context = M::context(s, a);
     let (chunks_a, tail_a) = s.chunks(a);
     let (chunks_b, tail_b) = s.chunks(b);
+    match (chunks_a.first_chunk::<V>(), chunks_b.first_chunk::<V>()) {
+        (Some(x), Some(y)) if TAIL => straight::<S, M>(s, x, y, tail_a, tail_b),
+        (Some(x), Some(y)) => straight::<S, M>(s, x, y, &[], &[]),
+        _ => 0.0,
+    }
+}
+
+/// Exactly `DIM` elements: the tail's mask is a constant as well.
+///
+/// Shorter vectors give 0; of longer ones, the first elements count.
+#[inline(always)]
+pub(crate) fn pair_const<S: Simd, M: Step, const DIM: usize>(s: S, a: &[f32], b: &[f32]) -> f32 {
+    let (Some(a), Some(b)) = (a.first_chunk::<DIM>(), b.first_chunk::<DIM>()) else { return 0.0 };
+    let (chunks_a, tail_a) = s.chunks(a);
+    let (chunks_b, tail_b) = s.chunks(b);
+    straight::<S, M>(s, chunks_a, chunks_b, tail_a, tail_b)
+}
+
+/// The value of whole registers and a tail whose numbers the compiler knows, in four accumulators.
+/// Only those in use are started and joined: adding a zero is not free, and may not be dropped.
+#[inline(always)]
+fn straight<S: Simd, M: Step>(
+    s: S,
+    a: &[S::Chunk],
+    b: &[S::Chunk],
+    tail_a: &[f32],
+    tail_b: &[f32],
+) -> f32 {
     let mut acc = [M::zero(s); 4];
-    if let (Some(x), Some(y)) = (chunks_a.first_chunk::<V>(), chunks_b.first_chunk::<V>()) {
-        for v in 0..V {
-            acc[v % 4] = M::step(s, acc[v % 4], s.load(&x[v]), s.load(&y[v]));
-        }
+    for (v, (x, y)) in a.iter().zip(b).enumerate() {
+        acc[v % 4] = M::step(s, acc[v % 4], s.load(x), s.load(y));
     }
-    if TAIL {
-        acc[V % 4] = M::step(s, acc[V % 4], s.load_partial(tail_a), s.load_partial(tail_b));
+    let mut used = a.len();
+    if !tail_a.is_empty() {
+        let at = used % 4;
+        acc[at] = M::step(s, acc[at], s.load_partial(tail_a), s.load_partial(tail_b));
+        used += 1;
     }
-    // Only the accumulators in use: the compiler may not drop an addition of zero.
-    let all = match V + usize::from(TAIL) {
+    let all = match used {
         0 | 1 => acc[0],
         2 => M::join(s, acc[0], acc[1]),
         3 => M::join(s, M::join(s, acc[0], acc[1]), acc[2]),
         _ => join_all::<S, M, 4>(s, acc),
     };
-    M::finish(s, all, context)
+    M::finish(s, all, 0.0)
 }
 
 /// The sum of `x * x`.

@@ -8,7 +8,7 @@ macro_rules! isa_variants {
         level: $level:ident, technique: $technique:ident, name: $name:literal,
         when: $when:meta, absent: $absent:literal,
         features: $features:meta, token: $token:ty, blocked: $blocked:literal,
-        fixed: [$($v:literal)*],
+        fixed: [$($v:literal)*], constant: [$($d:literal)*],
     ) => {
         use crate::isa::Level;
         #[cfg($when)]
@@ -109,12 +109,32 @@ macro_rules! isa_variants {
                 cosine_from_norms(loops::pair_fixed::<_, Dot, V, TAIL>(s, a, b), ia, ib)
             }
 
+            #[allow(dead_code, reason = "levels without straight-line forms")]
+            #[$features]
+            fn constant<M: Step, const DIM: usize>(a: &[f32], b: &[f32]) -> f32 {
+                // SAFETY: this function enables the token's level.
+                let s = unsafe { <$token>::assume() };
+                loops::pair_const::<_, M, DIM>(s, a, b)
+            }
+
+            #[allow(dead_code, reason = "levels without straight-line forms")]
+            #[$features]
+            fn constant_norms<const DIM: usize>(a: &[f32], b: &[f32], ia: f32, ib: f32) -> f32 {
+                // SAFETY: this function enables the token's level.
+                let s = unsafe { <$token>::assume() };
+                cosine_from_norms(loops::pair_const::<_, Dot, DIM>(s, a, b), ia, ib)
+            }
+
             /// The straight-line form for a dimension, up to the largest there is.
             pub(super) fn pair_fixed<M: Step>(
                 dim: usize,
             ) -> Option<unsafe fn(&[f32], &[f32]) -> f32> {
+                match dim {
+                    0 => return None,
+                    $($d => return Some(constant::<M, $d>),)*
+                    _ => {}
+                }
                 match (dim / LANES, dim % LANES != 0) {
-                    _ if dim == 0 => None,
                     $(($v, false) => Some(fixed::<M, $v, false>),
                       ($v, true) => Some(fixed::<M, $v, true>),)*
                     _ => None,
@@ -125,8 +145,12 @@ macro_rules! isa_variants {
             pub(super) fn pair_norms_fixed(
                 dim: usize,
             ) -> Option<unsafe fn(&[f32], &[f32], f32, f32) -> f32> {
+                match dim {
+                    0 => return None,
+                    $($d => return Some(constant_norms::<$d>),)*
+                    _ => {}
+                }
                 match (dim / LANES, dim % LANES != 0) {
-                    _ if dim == 0 => None,
                     $(($v, false) => Some(fixed_norms::<$v, false>),
                       ($v, true) => Some(fixed_norms::<$v, true>),)*
                     _ => None,

@@ -128,7 +128,7 @@ pub(super) mod v3 {
         absent: "needs x86-64 and the feature `pulp`",
         features: target_feature(enable = "sse3,ssse3,sse4.1,sse4.2,popcnt,avx,avx2,fma,bmi1,bmi2,lzcnt,f16c"),
         token: super::super::token::Token<pulp::x86::V3>, blocked: 3,
-        fixed: [],
+        fixed: [], constant: [],
     }
 }
 
@@ -140,7 +140,7 @@ pub(super) mod v4 {
         absent: "needs x86-64 and the feature `pulp`",
         features: target_feature(enable = "sse3,ssse3,sse4.1,sse4.2,popcnt,avx,avx2,fma,bmi1,bmi2,lzcnt,f16c,avx512f,avx512bw,avx512cd,avx512dq,avx512vl"),
         token: super::super::token::Token<pulp::x86::V4>, blocked: 2,
-        fixed: [],
+        fixed: [], constant: [],
     }
 }
 
@@ -152,6 +152,6 @@ pub(super) mod neon {
         absent: "needs aarch64 and the feature `pulp`",
         features: target_feature(enable = "neon"),
         token: super::super::token::Token<pulp::aarch64::Neon>, blocked: 2,
-        fixed: [],
+        fixed: [], constant: [],
     }
 }

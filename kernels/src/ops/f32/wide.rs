@@ -118,5 +118,5 @@ isa_variants! {
     level: Scalar, technique: Wide, name: "wide-f32x8",
     when: feature = "wide", absent: "needs the feature `wide`",
     features: inline, token: super::token::Wide, blocked: 2,
-    fixed: [],
+    fixed: [], constant: [],
 }
