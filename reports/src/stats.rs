@@ -237,14 +237,18 @@ fn standings<'a>(
     Standings { op: op.to_owned(), cells, common: ratios.len(), tallies }
 }
 
-/// The pair (alignment, build) that most timed cells have; the first in order among equals.
+/// The pair (alignment, build) that most timed entries have; among equals the larger alignment,
+/// then the first build in order.
 pub fn main_setting(run: &Run) -> Option<(&str, &str)> {
     let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for cell in run.cells.iter().filter(|c| c.has_run()) {
         *counts.entry((&cell.alignment, &cell.build)).or_default() += 1;
     }
-    let most = counts.values().copied().max()?;
-    counts.into_iter().find(|(_, n)| *n == most).map(|(key, _)| key)
+    type Counted<'a> = ((&'a str, &'a str), usize);
+    fn place<'a>(((alignment, build), n): &Counted<'a>) -> impl Ord + use<'a> {
+        (*n, alignment.parse::<u64>().ok(), std::cmp::Reverse((*alignment, *build)))
+    }
+    counts.into_iter().max_by(|a, b| place(a).cmp(&place(b))).map(|(key, _)| key)
 }
 
 /// The summary and the techniques' standings as plain text for a terminal, lines of at most

@@ -180,6 +180,11 @@ fn a_run_of_almost_nothing_renders() {
         let markup = &html[..html.find("<script").expect("the data is in the page")];
         assert!(!markup.contains("NaN") && !markup.contains(">inf<"));
     }
+    let bare = Cell { ns_p50: Some(1.0), ..Cell::default() };
+    let html = render(&Run { cells: vec![bare], ..Run::default() }).unwrap();
+    assert!(
+        html.contains("Of the 1 timed rows of this run, 1 were not checked and 1 carry no proof")
+    );
     let html = render(&Run::default()).unwrap();
     assert!(html.contains("No cell was timed"), "an empty run says so");
 }

@@ -365,6 +365,9 @@ pub(super) struct Method {
     alpha_pct: String,
     margin_pct: String,
     correction: String,
+    /// Timed entries whose results were not checked, and whose level was not observed.
+    unverified: usize,
+    unproved: usize,
     notes: Vec<String>,
     selftest: Option<SelftestView>,
     example: String,
@@ -405,6 +408,8 @@ pub(super) fn method(run: &Run) -> Method {
         alpha_pct: percent(run.rule.alpha),
         margin_pct: percent(run.rule.margin),
         correction: text(&run.rule.correction),
+        unverified: run.cells.iter().filter(|c| c.has_run() && !c.verified).count(),
+        unproved: run.cells.iter().filter(|c| c.has_run() && c.ran_level.is_none()).count(),
         notes: run.notes.clone(),
         selftest,
         example: example.map_or_else(String::new, |c| c.command.clone()),

@@ -115,7 +115,7 @@ pub struct Cell {
     pub verdict: Option<Verdict>,
     /// This variant's part in it.
     pub standing: Option<Standing>,
-    /// Smallest difference that the cell could have shown, as a share (0.01 = 1 %).
+    /// Smallest difference from the fastest that could have been shown, as a share (0.01 = 1 %).
     #[serde(serialize_with = "digits::maybe")]
     pub mde: Option<f64>,
     /// Bytes read from vectors over time, 1e9 bytes per second.

@@ -115,3 +115,16 @@ fn figures_that_are_not_numbers_do_not_spread() {
         assert!(t.geomean.is_none_or(f64::is_finite), "{t:?}");
     }
 }
+
+#[test]
+fn the_main_setting_is_the_commonest_then_the_best_aligned() {
+    let mut run = run();
+    run.cells.retain(Cell::has_run);
+    for (i, cell) in run.cells.iter_mut().enumerate() {
+        cell.alignment = if i % 2 == 0 { "4".into() } else { "64".into() };
+        cell.build = "base".into();
+    }
+    assert_eq!(main_setting(&run), Some(("64", "base")));
+    run.cells[1].alignment = "4".into();
+    assert_eq!(main_setting(&run), Some(("4", "base")));
+}
