@@ -213,6 +213,28 @@ impl fmt::Display for ReadFault {
                  to {}); split the file",
                 super::MAX_ROWS
             ),
+            Self::WrongElement { wanted, found } => {
+                write!(f, "the file holds {found} and {wanted} was asked for; give another file")
+            }
+            Self::NotF32 { row, column, value } => write!(
+                f,
+                "row {row}, column {column}: {value} cannot be held by f32; rescale the data"
+            ),
+            Self::NotNpy { .. }
+            | Self::NpyVersion { .. }
+            | Self::NpyHeaderTooLong { .. }
+            | Self::NpySyntax { .. }
+            | Self::NpyDtype { .. }
+            | Self::NpyFortran
+            | Self::NpyShape { .. } => self.fmt_npy(f),
+        }
+    }
+}
+
+impl ReadFault {
+    /// The part of [`Display`](fmt::Display) about `.npy` headers.
+    fn fmt_npy(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Self::NotNpy { found } => {
                 write!(f, "found {found} where an .npy file has its magic; check the file name")
             }
@@ -245,13 +267,7 @@ impl fmt::Display for ReadFault {
                 "the array has {axes} axes and two (rows, dimension) are read; reshape and save it \
                  again"
             ),
-            Self::WrongElement { wanted, found } => {
-                write!(f, "the file holds {found} and {wanted} was asked for; give another file")
-            }
-            Self::NotF32 { row, column, value } => write!(
-                f,
-                "row {row}, column {column}: {value} cannot be held by f32; rescale the data"
-            ),
+            _ => Ok(()),
         }
     }
 }
