@@ -5,6 +5,8 @@
 pub(crate) mod avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx512;
+#[cfg(feature = "testkit")]
+pub mod limits;
 #[cfg(target_arch = "aarch64")]
 pub(crate) mod neon;
 pub(crate) mod simd;

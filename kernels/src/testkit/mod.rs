@@ -11,6 +11,8 @@ mod oracle;
 pub mod steps;
 mod verify;
 
+#[doc(inline)]
+pub use crate::isa::limits;
 pub use bounds::{UNIT_ROUNDOFF, gamma};
 pub use oracle::{Exact, exact};
 pub use verify::{Failure, Report, verify_batch};
