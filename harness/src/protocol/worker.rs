@@ -5,12 +5,15 @@ use std::hint::black_box;
 use std::io::{self, BufRead, Write};
 
 use annvil_kernels::testkit::verify_batch;
-use annvil_kernels::{AnyOp, Batch, Runner};
+use annvil_kernels::{AnyOp, Batch, Level, Runner};
 
 use super::operands::{CacheSizes, Operands, Pool};
 use super::{
     ContestantReply, ContestantSpec, LimitReply, Measured, PROTOCOL, Refusal, Reply, Request,
 };
+use crate::hash::fnv1a64;
+use crate::limits;
+use crate::proof::prove;
 use crate::rng::{Rng, derive_seed};
 use crate::rounds::{Contestant, Plan, SystemClock, time_rounds};
 
@@ -56,7 +59,7 @@ impl Worker {
         let cell = &request.cell;
         let op = annvil_kernels::find(&cell.op).map_err(|e| e.to_string())?;
         // The cell's own seed: what ran before it must not matter.
-        let seed = derive_seed(self.seed, text_hash(&cell.to_string()));
+        let seed = derive_seed(self.seed, fnv1a64(cell.to_string().bytes()));
         let mut rng = Rng::new(seed);
         let operands = Operands::draw(cell, &mut self.pool, &self.sizes, &mut rng)
             .map_err(|e| format!("{cell}: {e}"))?;
@@ -69,12 +72,6 @@ impl Worker {
     }
 }
 
-/// FNV-1a.
-fn text_hash(text: &str) -> u64 {
-    text.bytes()
-        .fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
-}
-
 fn measure_on(op: &dyn AnyOp, request: &Request, operands: &Operands<'_>, seed: u64) -> Measured {
     let batches: Vec<Batch<'_>> = (0..operands.windows()).map(|i| operands.batch(i)).collect();
     let mut replies = Vec::with_capacity(request.contestants.len());
@@ -84,7 +81,7 @@ fn measure_on(op: &dyn AnyOp, request: &Request, operands: &Operands<'_>, seed: 
         runners.extend(runner.map(|r| (r, contestant.planted_pct)));
         replies.push(reply);
     }
-    let limits = Vec::<(&'static str, Box<dyn Runner>)>::new();
+    let limits = limits::of_cell(op, request.cell.residence);
 
     let turn = Turn {
         batches: &batches,
@@ -135,13 +132,12 @@ struct Turn<'a> {
 }
 
 impl Turn<'_> {
-    /// Runs `iters` batches and `planted` percent more. Each result is stored, and the store is
-    /// kept by `black_box`; nothing is summed up.
+    /// Runs `iters` batches and `planted` percent more values. Each result is stored, and the
+    /// store is kept by `black_box`; nothing is summed up.
     fn take(&self, runner: &dyn Runner, iters: u64, planted: f64) {
-        let extra = (iters as f64 * planted / 100.0).round() as u64;
         let mut out = self.out.borrow_mut();
         let mut next = self.next.get();
-        for _ in 0..iters + extra {
+        for _ in 0..iters {
             runner.run(&self.batches[next], &mut out);
             black_box(out.as_mut_slice());
             next += 1;
@@ -150,7 +146,23 @@ impl Turn<'_> {
             }
         }
         self.next.set(next);
+        let mut extra = (iters as f64 * out.len() as f64 * planted / 100.0).round() as usize;
+        while extra > 0 {
+            let values = extra.min(out.len());
+            runner.run(&first_values(&self.batches[next], values), &mut out[..values]);
+            black_box(out.as_mut_slice());
+            extra -= values;
+        }
     }
+}
+
+/// The part of a batch that asks for its first `values` values, whatever its shape.
+fn first_values<'a>(batch: &Batch<'a>, values: usize) -> Batch<'a> {
+    if batch.ids.is_empty() {
+        let inv_norms = &batch.inv_norms[..batch.inv_norms.len().min(values)];
+        return Batch { rows: batch.rows.slice(0, values), inv_norms, ..*batch };
+    }
+    Batch { ids: &batch.ids[..values], ..*batch }
 }
 
 /// Binds and verifies one contestant; it is timed only if both succeed.
@@ -180,6 +192,16 @@ fn admit(
         Err(why) => {
             reply.refused = Some(Refusal::Wrong(why));
             return (reply, None);
+        }
+    }
+    if request.prove {
+        let level = op.variants().iter().find(|m| m.name == contestant.variant).map(|m| m.level);
+        match prove(runner.as_ref(), level.unwrap_or(Level::Scalar), &batches[0], values) {
+            Ok(executed) => reply.ran_level = executed.map(|e| e.name().to_owned()),
+            Err(why) => {
+                reply.refused = Some(Refusal::Wrong(why));
+                return (reply, None);
+            }
         }
     }
     (reply, Some(runner))

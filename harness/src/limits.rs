@@ -1,0 +1,189 @@
+//! What the machine allows: the limits of a cell, timed in its own rounds, and those of the
+//! session.
+//!
+//! In the first-level cache the limit is the width of the load ports times the clock, both
+//! measured: a plain read loop of our own reaches some nine tenths of it, and would flatter the
+//! kernels. Farther out it is a plain read of the same bytes. One-pass cosine has a second limit,
+//! its multiply-adds.
+
+use std::hint::black_box;
+
+use annvil_kernels::testkit::limits::{CHAIN, ClockChain, MultiplyAdds, PlainRead, Reads};
+use annvil_kernels::{AlignedRows, AnyOp, Batch, Level, Runner};
+use annvil_reports::schema::Limit;
+
+use crate::protocol::{LimitReply, Residence};
+use crate::rounds::{Clock, Contestant, Plan, SystemClock, time_rounds};
+use crate::verdict::percentile;
+
+/// A plain read of what the kernels read.
+pub const READ: &str = "plain read";
+/// Multiply-adds in registers.
+pub const FMA: &str = "multiply-adds";
+/// The dependent chain; it becomes [`loads`] and never reaches a record under this name.
+pub const CLOCK: &str = "clock";
+
+/// The name of the load limit for a width in bytes per cycle.
+pub fn loads(width: u32) -> String {
+    format!("L1 loads, {width} B/cycle")
+}
+
+/// The limits to time beside the variants of a cell.
+pub fn of_cell(op: &dyn AnyOp, residence: Residence) -> Vec<(&'static str, Box<dyn Runner>)> {
+    let shape = op.shape();
+    let mut limits: Vec<(&'static str, Box<dyn Runner>)> = Vec::new();
+    if residence == Residence::L1 {
+        limits.push((CLOCK, Box::new(ClockChain)));
+    } else {
+        let reads = match shape {
+            "scan" | "scan_norms" => Reads::Rows,
+            _ if residence == Residence::Dram || shape.starts_with("gather") || shape == "row" => {
+                Reads::ListedRows
+            }
+            _ => Reads::ListedRowsAndQuery,
+        };
+        limits.push((READ, Box::new(PlainRead::new(reads))));
+    }
+    if op.metric() == "cosine" && !shape.ends_with("_norms") {
+        let per_element = if shape == "pair" { 3 } else { 2 };
+        limits.push((FMA, Box::new(MultiplyAdds::new(per_element))));
+    }
+    limits
+}
+
+/// Turns the measured chain into the time that the loads of one value take at least.
+pub fn resolve_clock(reply: LimitReply, bytes_per_value: f64, width: u32) -> LimitReply {
+    if reply.name != CLOCK {
+        return reply;
+    }
+    let cycles = bytes_per_value / f64::from(width);
+    let ns = reply.ns.iter().map(|chain| chain / CHAIN as f64 * cycles).collect();
+    LimitReply { name: loads(width), ns }
+}
+
+/// Bytes that the load ports deliver in a cycle: the measured figure rounded up to a power of two,
+/// since ports are that wide and loops reach a little less.
+pub fn load_width() -> u32 {
+    let (clock, read) = (clock_ns(), read_ns(8 << 10));
+    let per_cycle = read.map_or(0.0, |ns_per_byte| clock / ns_per_byte);
+    // A twentieth of slack: a disturbed measurement must not double the width.
+    ((per_cycle * 0.95).ceil().max(1.0) as u32).next_power_of_two()
+}
+
+/// Nanoseconds of a cycle, the fastest of many.
+fn clock_ns() -> f64 {
+    let rows = [0.0f32; 16];
+    let batch = packed(&rows, 16);
+    fastest(&ClockChain, &batch, 16) / CHAIN as f64
+}
+
+/// Nanoseconds per byte of a plain read over `bytes` of rows; `None` without the memory.
+fn read_ns(bytes: usize) -> Option<f64> {
+    let dim = 1024.min(bytes / 4);
+    let rows = AlignedRows::zeroed(bytes / (4 * dim), dim).ok()?;
+    let batch = Batch {
+        query: rows.row(0),
+        query_inv_norm: 0.0,
+        rows: rows.view(),
+        inv_norms: &[],
+        ids: &[],
+    };
+    let ns = fastest(&PlainRead::new(Reads::Rows), &batch, rows.len());
+    Some(ns / (4 * dim) as f64)
+}
+
+/// A batch of packed rows of which nothing but the rows is read.
+fn packed(rows: &[f32], dim: usize) -> Batch<'_> {
+    let rows = annvil_kernels::RowsRef::packed(rows, dim).expect("whole rows of a positive length");
+    Batch { query: rows.row(0), query_inv_norm: 0.0, rows, inv_norms: &[], ids: &[] }
+}
+
+/// The 5th percentile of a runner's time per output.
+fn fastest(runner: &dyn Runner, batch: &Batch<'_>, outputs: usize) -> f64 {
+    let mut out = vec![0.0; outputs];
+    let run = |iters: u64| {
+        for _ in 0..iters {
+            runner.run(batch, &mut out);
+            black_box(out.as_mut_slice());
+        }
+    };
+    let contestant = Contestant { values_per_iter: outputs as u64, run: Box::new(run) };
+    let timed = time_rounds(&SystemClock::new(), &mut [contestant], &Plan::new(60, 1));
+    let mut ns: Vec<f64> = timed.ns.iter().map(|round| round[0]).collect();
+    percentile(&mut ns, 0.05)
+}
+
+/// The limits of this session, for the record: clock, loads, reads from each residence,
+/// multiply-adds. `sizes` are the bytes to read for each residence.
+pub fn session(sizes: &[(Residence, usize)]) -> Vec<Limit> {
+    let clock = clock_ns();
+    let width = load_width();
+    let limit = |name: &str, value: f64, unit: &str, level: &str, how: &str| Limit {
+        name: name.to_owned(),
+        value,
+        unit: unit.to_owned(),
+        level: level.to_owned(),
+        how: how.to_owned(),
+    };
+    let mut limits = vec![
+        limit(
+            "clock_ghz",
+            1.0 / clock,
+            "GHz",
+            "",
+            "a chain of dependent additions, 5th percentile",
+        ),
+        limit(
+            "load_bytes_per_cycle",
+            f64::from(width),
+            "B/cycle",
+            "L1",
+            "plain read over the clock, rounded up to a power of two",
+        ),
+    ];
+    for &(residence, bytes) in sizes {
+        if let Some(ns_per_byte) = read_ns(bytes) {
+            let how = format!("plain read of {} KiB over and over, 5th percentile", bytes >> 10);
+            limits.push(limit("read_gb_s", 1.0 / ns_per_byte, "GB/s", residence.name(), &how));
+        }
+    }
+    let rows = vec![1.0f32; 1024];
+    let batch = packed(&rows, 1024);
+    let ns = fastest(&MultiplyAdds::new(16), &batch, 1);
+    let how = "ten independent chains of multiply-adds in registers, 5th percentile";
+    let gfma = 16.0 * 1024.0 / ns;
+    limits.push(limit("fma_per_ns", gfma, "f32 FMA/ns", Level::best().name(), how));
+    // The clock object is the one that times cells; its resolution is part of the record.
+    let resolution = resolution_ns(&SystemClock::new());
+    limits.push(limit("timer_ns", resolution, "ns", "", "smallest difference of two readings"));
+    limits
+}
+
+fn resolution_ns(clock: &impl Clock) -> f64 {
+    let differences = (0..2000).map(|_| {
+        let start = clock.wall_ns();
+        clock.wall_ns().saturating_sub(start)
+    });
+    differences.filter(|&d| d > 0).min().unwrap_or(0) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_chain_becomes_the_time_of_the_loads() {
+        let chain = LimitReply { name: CLOCK.into(), ns: vec![CHAIN as f64 * 0.25] };
+        let load = resolve_clock(chain, 768.0 * 8.0, 64);
+        assert_eq!((load.name.as_str(), load.ns), ("L1 loads, 64 B/cycle", vec![24.0]));
+        let other = LimitReply { name: READ.into(), ns: vec![1.0] };
+        assert_eq!(resolve_clock(other.clone(), 1.0, 64), other);
+    }
+
+    #[test]
+    fn a_session_has_finite_positive_limits() {
+        let limits = session(&[(Residence::L1, 16 << 10), (Residence::L2, 256 << 10)]);
+        assert!(limits.iter().all(|l| l.value.is_finite() && l.value > 0.0), "{limits:?}");
+        assert!(load_width().is_power_of_two());
+    }
+}
