@@ -156,20 +156,25 @@ fn nothing_is_read_outside_the_slices() {
 
 #[test]
 fn positive_sums_are_exact_to_a_few_units() {
-    // At least 16 partial sums: the error of l2sq at 3072 elements stays within 4 units.
-    for (op, variant, _) in available() {
-        let hand = variant.starts_with("avx") || variant.starts_with("neon");
-        if op.metric() != "l2sq" || !hand {
-            continue;
-        }
-        let mut worst = Report::default();
-        for seed in 0..40 {
-            let case = Recipe::plain(3072, 8, seed).make();
-            if let Some(report) = check(op, variant, &case) {
-                worst.merge(&report);
+    // The error grows with the additions in one lane: 3072 elements over at least 24 partial sums
+    // stay within 4 units, over the 12 or 16 of 128-bit registers within 6.
+    for &op in ops() {
+        for meta in op.variants() {
+            let held = meta.technique == Technique::Hand && meta.not_run.is_none();
+            if op.metric() != "l2sq" || !held {
+                continue;
             }
+            let wide = matches!(meta.level, Level::Avx2 | Level::Avx512);
+            let limit = if wide { 4.0 } else { 6.0 };
+            let mut worst = Report::default();
+            for seed in 0..40 {
+                let case = Recipe::plain(3072, 8, seed).make();
+                if let Some(report) = check(op, meta.name, &case) {
+                    worst.merge(&report);
+                }
+            }
+            assert!(worst.max_error_ulp <= limit, "{}#{}: {worst:?}", op.path(), meta.name);
         }
-        assert!(worst.max_error_ulp <= 4.0, "{}#{variant}: {worst:?}", op.path());
     }
 }
 
@@ -264,6 +269,8 @@ fn planted_faults_are_caught() {
     assert!(caught(Mutant(|_, _, _| -12_345.678)), "an output never written");
 }
 
+/// Where a panic can be caught; on WebAssembly it ends the program.
+#[cfg(panic = "unwind")]
 #[test]
 fn a_length_that_does_not_fit_panics() {
     use annvil_kernels::{F32Kernels, Metric};

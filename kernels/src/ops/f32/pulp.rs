@@ -151,7 +151,7 @@ pub(super) mod neon {
         when: all(target_arch = "aarch64", feature = "pulp"),
         absent: "needs aarch64 and the feature `pulp`",
         features: target_feature(enable = "neon"),
-        token: super::super::token::Token<pulp::aarch64::Neon>, blocked: 2,
+        token: super::super::token::Token<pulp::aarch64::Neon>, blocked: 4,
         fixed: [], constant: [],
     }
 }
