@@ -7,7 +7,11 @@
 
 pub mod data;
 pub mod env;
+pub mod hash;
+pub mod limits;
 pub mod measure;
+pub mod promote;
+pub mod proof;
 pub mod protocol;
 pub mod rng;
 pub mod rounds;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use annvil_kernels::{AnyOp, VariantMeta};
 use annvil_reports::schema::{self, Cell};
 
+use crate::limits;
 use crate::protocol::{
     CellSpec, ContestantSpec, Crew, CrewError, LimitReply, Measured, Refusal, Request, Residence,
     SampleTable,
@@ -29,6 +30,9 @@ pub struct Policy {
     pub layout_spread: Option<f64>,
     /// Whether workers keep their large pool between cells; false where memory is short.
     pub keep_pools: bool,
+    /// Bytes that the load ports deliver in a cycle, see [`limits::load_width`]. Measured once per
+    /// run: processes that disagreed would disagree about the limit's name.
+    pub load_width: u32,
 }
 
 impl Policy {
@@ -43,7 +47,7 @@ impl Policy {
         schema::Rule {
             alpha: rule.alpha,
             margin: rule.margin,
-            correction: format!("two-sided, alpha / {} looks / (variants - 1)", rule.looks),
+            correction: format!("Holm over variants - 1, two-sided, alpha / {} looks", rule.looks),
         }
     }
 }
@@ -125,7 +129,13 @@ pub fn contest(
             };
             measured.push(crew.measure(i, &request)?);
         }
-        let table = SampleTable::join(&measured)?;
+        let mut table = SampleTable::join(&measured)?;
+        let bytes = table.bytes_per_value;
+        let raw = std::mem::take(&mut table.limits);
+        table.limits = raw
+            .into_iter()
+            .map(|limit| limits::resolve_clock(limit, bytes, policy.load_width))
+            .collect();
         let judgement = if table.columns.is_empty() {
             None
         } else {

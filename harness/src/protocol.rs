@@ -166,7 +166,7 @@ impl fmt::Display for CellSpec {
 pub struct ContestantSpec {
     /// The variant's name.
     pub variant: String,
-    /// Extra iterations that are run but not counted, in percent: a planted slow-down. 0 except in
+    /// Extra values that are computed but not counted, in percent: a planted slow-down. 0 except in
     /// the self-test.
     pub planted_pct: f64,
 }

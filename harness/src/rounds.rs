@@ -180,7 +180,7 @@ mod tests {
             values_per_iter: 1,
             run: Box::new(|iters| {
                 calls.set(calls.get() + 1);
-                clock.work(iters * 10 + if calls.get() % 3 == 0 { 4_000_000 } else { 0 });
+                clock.work(iters * 10 + if calls.get().is_multiple_of(3) { 4_000_000 } else { 0 });
             }),
         };
         let iters = calibrate(&clock, &mut spiky, 35_000);
@@ -231,10 +231,11 @@ mod tests {
                 run: Box::new(|iters| {
                     clock.work(iters * 1_000);
                     calls.set(calls.get() + 1);
-                    if calls.get() > 20 && calls.get() % 2 == 0 {
-                        if let Some(f) = disturb.get() {
-                            f(&clock);
-                        }
+                    if calls.get() > 20
+                        && calls.get().is_multiple_of(2)
+                        && let Some(f) = disturb.get()
+                    {
+                        f(&clock);
                     }
                 }),
             },

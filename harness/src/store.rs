@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use annvil_reports::schema::{Cell, Mode};
 use serde::{Deserialize, Serialize};
 
+use crate::hash::fnv1a64;
 use crate::protocol::CellSpec;
 use crate::suite::Selection;
 
@@ -307,11 +308,8 @@ fn open_locked(path: &Path, create: bool) -> Result<File, StateError> {
 /// # Errors
 /// The binary cannot be read.
 pub fn fingerprint(exe: &Path, cpu: &str) -> io::Result<String> {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     let bytes = fs::read(exe)?;
-    for b in bytes.iter().chain(cpu.as_bytes()) {
-        hash = (hash ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3);
-    }
+    let hash = fnv1a64(bytes.iter().copied().chain(cpu.bytes()));
     Ok(format!("{hash:016x}-{}", bytes.len()))
 }
 

@@ -183,7 +183,7 @@ impl std::error::Error for JudgeError {}
 pub fn judge(processes: &[ProcessSamples], rule: &Rule) -> Result<Judgement, JudgeError> {
     let variants = check(processes)?;
     let rounds: usize = processes.iter().map(|p| p.ns.len()).sum();
-    let kept: usize = processes.iter().map(|p| count_kept(p)).sum();
+    let kept: usize = processes.iter().map(count_kept).sum();
     let discarded = 1.0 - kept as f64 / rounds as f64;
 
     let enough: Vec<&ProcessSamples> =
@@ -198,8 +198,17 @@ pub fn judge(processes: &[ProcessSamples], rule: &Rule) -> Result<Judgement, Jud
         .collect();
     let best = (0..variants).min_by(|&a, &b| levels[a].total_cmp(&levels[b])).unwrap_or(0);
 
-    let results: Vec<VariantResult> = (0..variants)
+    let gaps: Vec<Gap> = (0..variants)
         .map(|v| {
+            let logs: Vec<f64> =
+                used.iter().map(|p| median_log(p, v, Some(best), all_rounds)).collect();
+            Gap::of(&logs)
+        })
+        .collect();
+    let results: Vec<VariantResult> = holm_shares(&gaps, best, rule, used.len())
+        .into_iter()
+        .enumerate()
+        .map(|(v, share)| {
             let (ns_p50, ns_p5) = percentiles(&used, v, all_rounds);
             if v == best {
                 return VariantResult {
@@ -212,9 +221,7 @@ pub fn judge(processes: &[ProcessSamples], rule: &Rule) -> Result<Judgement, Jud
                     ns_p5,
                 };
             }
-            let d: Vec<f64> =
-                used.iter().map(|p| median_log(p, v, Some(best), all_rounds)).collect();
-            compare(&d, rule, variants, ns_p50, ns_p5)
+            compare(&gaps[v], share, rule, used.len(), ns_p50, ns_p5)
         })
         .collect();
     let verdict = if noisy { Verdict::Noisy } else { decide(&results) };
@@ -290,12 +297,72 @@ fn percentiles(used: &[&ProcessSamples], v: usize, all_rounds: bool) -> (f64, f6
     (p50, percentile(&mut ns, 0.05))
 }
 
-/// The interval of one variant against the best from its per-process log ratios.
-fn compare(d: &[f64], rule: &Rule, variants: usize, ns_p50: f64, ns_p5: f64) -> VariantResult {
-    let n = d.len() as f64;
-    let center = mean(d.iter().copied());
+/// The distance of a variant from the best, from its per-process log ratios.
+#[derive(Debug, Clone, Copy)]
+struct Gap {
+    center: f64,
+    /// Standard error of `center`; `None` with fewer than two processes.
+    error: Option<f64>,
+}
+
+impl Gap {
+    fn of(logs: &[f64]) -> Self {
+        let n = logs.len() as f64;
+        let center = mean(logs.iter().copied());
+        let error = (logs.len() >= 2).then(|| {
+            let squares: f64 = logs.iter().map(|x| (x - center).powi(2)).sum();
+            (squares / (n - 1.0) / n).sqrt()
+        });
+        Self { center, error }
+    }
+
+    /// The interval at a two-sided error probability of `share`.
+    fn interval(&self, share: f64, processes: usize) -> Option<(f64, f64)> {
+        let half = quantile_upper(share / 2.0, processes as f64 - 1.0) * self.error?;
+        Some((self.center - half, self.center + half))
+    }
+
+    /// How clearly the gap exceeds `eps`: larger means a smaller p-value.
+    fn clarity(&self, eps: f64) -> f64 {
+        match self.error {
+            Some(error) if error > 0.0 => (self.center - eps) / error,
+            Some(_) if self.center > eps => f64::INFINITY,
+            _ => f64::NEG_INFINITY,
+        }
+    }
+}
+
+/// The error probability that each comparison with the best may use (Holm): the clearest gets
+/// `alpha / m`, the next `alpha / (m - 1)`, and so on to the first that is not separated; it and
+/// all behind it share that step's. Looks divide `alpha` before.
+fn holm_shares(gaps: &[Gap], best: usize, rule: &Rule, processes: usize) -> Vec<f64> {
+    let eps = rule.margin.ln_1p();
+    let alpha = rule.alpha / f64::from(rule.looks.max(1));
+    let mut order: Vec<usize> = (0..gaps.len()).filter(|v| *v != best).collect();
+    order.sort_by(|&a, &b| gaps[b].clarity(eps).total_cmp(&gaps[a].clarity(eps)));
+    let mut shares = vec![alpha; gaps.len()];
+    let mut left = order.len();
+    for v in order {
+        shares[v] = alpha / left as f64;
+        if gaps[v].interval(shares[v], processes).is_some_and(|(lo, _)| lo > eps) {
+            // At the end of the list the last share stays whole.
+            left = (left - 1).max(1);
+        }
+    }
+    shares
+}
+
+/// One variant against the best.
+fn compare(
+    gap: &Gap,
+    share: f64,
+    rule: &Rule,
+    processes: usize,
+    ns_p50: f64,
+    ns_p5: f64,
+) -> VariantResult {
     let mut result = VariantResult {
-        ratio_to_best: center.exp(),
+        ratio_to_best: gap.center.exp(),
         lo: None,
         hi: None,
         standing: Standing::Unclear,
@@ -303,18 +370,11 @@ fn compare(d: &[f64], rule: &Rule, variants: usize, ns_p50: f64, ns_p5: f64) -> 
         ns_p50,
         ns_p5,
     };
-    if d.len() < 2 {
-        return result;
-    }
-    let variance = d.iter().map(|x| (x - center).powi(2)).sum::<f64>() / (n - 1.0);
-    // Bonferroni over the looks and over the comparisons with the best; two-sided.
-    let tail = rule.alpha / f64::from(rule.looks.max(1)) / (variants - 1) as f64 / 2.0;
-    let half = quantile_upper(tail, n - 1.0) * (variance / n).sqrt();
+    let Some((lo, hi)) = gap.interval(share, processes) else { return result };
     let eps = rule.margin.ln_1p();
-    let (lo, hi) = (center - half, center + half);
     result.lo = Some(lo.exp());
     result.hi = Some(hi.exp());
-    result.mde = Some((half + eps).exp_m1());
+    result.mde = Some(((hi - lo) / 2.0 + eps).exp_m1());
     result.standing = if lo > eps {
         Standing::Slower
     } else if lo > -eps && hi < eps {
@@ -407,6 +467,18 @@ mod tests {
         let strict = Rule { margin: 0.0, ..RULE };
         assert_eq!(judge(&samples, &strict).unwrap().verdict, Verdict::Winner);
         assert_eq!(judge(&samples, &RULE).unwrap().verdict, Verdict::Tie);
+    }
+
+    #[test]
+    fn the_nearest_rival_is_not_charged_for_the_clear_losers() {
+        let with = |base: &[f64]| judge(&steady(base, 5, 0.004), &RULE).unwrap();
+        let width = |j: &Judgement| j.variants[1].hi.unwrap() - j.variants[1].lo.unwrap();
+        let two = with(&[10.0, 11.0]);
+        let many = with(&[10.0, 11.0, 20.0, 21.0, 22.0, 23.0, 24.0, 25.0]);
+        assert_eq!(many.verdict, Verdict::Winner);
+        assert!((width(&many) / width(&two) - 1.0).abs() < 1e-9);
+        let close = with(&[10.0, 10.05, 10.1, 10.15, 10.2, 10.05]);
+        assert!(width(&close) > 1.3 * width(&two), "together unseparated, they share alpha");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use annvil_harness::env::{self, CpuTicks};
+use annvil_harness::limits;
 use annvil_harness::measure::{self, Policy};
 use annvil_harness::protocol::{CacheSizes, CellSpec, Crew, Residence};
 use annvil_harness::store::{self, Plan, REPORT_FILE, RESULTS_FILE, State};
@@ -55,6 +56,8 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Stop> {
     run.command = command_line(args, &plan);
     let results = out_dir.join(RESULTS_FILE);
     run.save(&results).map_err(Stop::failed)?;
+    // The record's figures are rounded; the page and the table shall show those and no others.
+    let run = Run::load(&results).map_err(Stop::failed)?;
     let report = out_dir.join(REPORT_FILE);
     page::write(&run, &report).map_err(Stop::failed)?;
     if args.json {
@@ -152,6 +155,7 @@ fn policy(plan: &Plan) -> Policy {
         rounds: plan.rounds,
         extra_looks: plan.extra_looks,
         layout_spread: None,
+        load_width: limits::load_width(),
         keep_pools: env::memory_available().is_none_or(|free| needed < free / 2),
     }
 }
@@ -206,12 +210,14 @@ fn record(state: &State, plan: &Plan, policy: &Policy) -> Run {
     let order = |cell: &CellSpec| plan.cells.iter().position(|c| c == cell);
     let mut finished: Vec<_> = state.finished().iter().collect();
     finished.sort_by_key(|f| order(&f.cell));
+    let sizes = CacheSizes::detect();
     Run {
         created: state.header().created.clone(),
         mode: plan.mode,
         rule: policy.rule_record(),
         toolchain: env::toolchain(),
         source: env::workspace_root().as_deref().map(env::source).unwrap_or_default(),
+        limits: limits::session(&Residence::ALL.map(|r| (r, sizes.working_set(r)))),
         cells: finished.iter().flat_map(|f| f.rows.iter().cloned()).collect(),
         ..Run::default()
     }
