@@ -37,10 +37,10 @@ pub fn of_cell(op: &dyn AnyOp, residence: Residence) -> Vec<(&'static str, Box<d
     } else {
         let reads = match shape {
             "scan" | "scan_norms" => Reads::Rows,
-            _ if residence == Residence::Dram || shape.starts_with("gather") || shape == "row" => {
-                Reads::ListedRows
-            }
-            _ => Reads::ListedRowsAndQuery,
+            // From memory the jumps are what a gather is about, so they are not in its limit.
+            _ if residence == Residence::Dram => Reads::InSequence,
+            "pair" | "pair_norms" => Reads::ListedRowsAndQuery,
+            _ => Reads::ListedRows,
         };
         limits.push((READ, Box::new(PlainRead::new(reads))));
     }

@@ -11,7 +11,7 @@ use annvil_kernels::{Batch, Level, RowsRef, Runner};
 use iced_x86::{Decoder, DecoderOptions, Instruction, Register};
 
 /// Instructions looked at: enough to leave the call's prologue and be deep in the first loop.
-const STEPS: usize = 1000;
+const STEPS: usize = 1500;
 
 /// What was seen to execute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

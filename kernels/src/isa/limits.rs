@@ -24,6 +24,9 @@ pub enum Reads {
     ListedRows,
     /// The listed rows, and the query with each of them.
     ListedRowsAndQuery,
+    /// As many rows as are listed, one after the other from the first listed: what memory gives
+    /// at best to whoever need not jump.
+    InSequence,
 }
 
 /// Reads what the kernel of a cell reads, with the widest loads there are, and does nothing else.
@@ -141,6 +144,14 @@ fn read_batch<S: Simd>(s: S, reads: Reads, batch: &Batch<'_>) -> f32 {
                 acc = read(s, batch.rows.row(id as usize), acc);
             }
         }
+        Reads::InSequence => {
+            let count = batch.ids.len().min(batch.rows.len());
+            let first = batch.ids.first().map_or(0, |&id| id as usize);
+            let from = first.min(batch.rows.len() - count);
+            for i in from..from + count {
+                acc = read(s, batch.rows.row(i), acc);
+            }
+        }
         Reads::ListedRowsAndQuery => {
             for &id in batch.ids {
                 acc = read(s, black_box(batch.query), acc);
@@ -173,47 +184,47 @@ macro_rules! at_level {
         fn $name(level: Level, $($arg: $ty),*) -> $ret {
             match level {
                 #[cfg(target_arch = "x86_64")]
-                Level::Avx512 if level.is_available() => {
+                Level::Avx512 => {
                     #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
                     fn entry($($arg: $ty),*) -> $ret {
                         // SAFETY: this function enables the level.
                         let $s = unsafe { super::avx512::Avx512::assume() };
                         $body
                     }
-                    // SAFETY: the level was checked in the arm's guard.
+                    // SAFETY: only `Level::best()` and levels seen to be available get here.
                     unsafe { entry($($arg),*) }
                 }
                 #[cfg(target_arch = "x86_64")]
-                Level::Avx2 if level.is_available() => {
+                Level::Avx2 => {
                     #[target_feature(enable = "avx2,fma")]
                     fn entry($($arg: $ty),*) -> $ret {
                         // SAFETY: this function enables the level.
                         let $s = unsafe { super::avx2::Avx2::assume() };
                         $body
                     }
-                    // SAFETY: the level was checked in the arm's guard.
+                    // SAFETY: only `Level::best()` and levels seen to be available get here.
                     unsafe { entry($($arg),*) }
                 }
                 #[cfg(target_arch = "x86_64")]
-                Level::Sse42 if level.is_available() => {
+                Level::Sse42 => {
                     #[target_feature(enable = "sse4.2,popcnt")]
                     fn entry($($arg: $ty),*) -> $ret {
                         // SAFETY: this function enables the level.
                         let $s = unsafe { super::sse42::Sse42::assume() };
                         $body
                     }
-                    // SAFETY: the level was checked in the arm's guard.
+                    // SAFETY: only `Level::best()` and levels seen to be available get here.
                     unsafe { entry($($arg),*) }
                 }
                 #[cfg(target_arch = "aarch64")]
-                Level::Neon if level.is_available() => {
+                Level::Neon => {
                     #[target_feature(enable = "neon")]
                     fn entry($($arg: $ty),*) -> $ret {
                         // SAFETY: this function enables the level.
                         let $s = unsafe { super::neon::Neon::assume() };
                         $body
                     }
-                    // SAFETY: the level was checked in the arm's guard.
+                    // SAFETY: only `Level::best()` and levels seen to be available get here.
                     unsafe { entry($($arg),*) }
                 }
                 _ => {

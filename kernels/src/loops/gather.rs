@@ -14,6 +14,10 @@ use crate::shape::cosine_from_norms;
 /// Elements of a cache line.
 const LINE: usize = 16;
 
+/// Lines of a row to ask for. The hardware follows a row once it has begun; what it cannot know is
+/// where the next row begins. Asking for more fills the queue of outstanding misses.
+const LINES: usize = 8;
+
 /// Four rows at a time; with `PF`, four rows ahead.
 #[inline(always)]
 pub(crate) fn gather<S: Simd, M: Step, const U: usize, const PF: bool>(
@@ -45,10 +49,10 @@ pub(crate) fn gather<S: Simd, M: Step, const U: usize, const PF: bool>(
     }
 }
 
-/// Every cache line of a row.
+/// The first cache lines of a row.
 #[inline(always)]
 fn ask_for<S: Simd>(s: S, row: &[f32]) {
-    for x in row.iter().step_by(LINE) {
+    for x in row.iter().step_by(LINE).take(LINES) {
         s.prefetch(x);
     }
 }
