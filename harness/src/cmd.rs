@@ -6,6 +6,7 @@ mod env;
 mod kernels;
 mod promote;
 mod report;
+mod search;
 mod selftest;
 mod summary;
 mod verify;

@@ -19,3 +19,4 @@ pub mod selftest;
 pub mod store;
 pub mod suite;
 pub mod verdict;
+pub mod workload;

@@ -64,9 +64,13 @@ pub fn resolve_clock(reply: LimitReply, bytes_per_value: f64, width: u32) -> Lim
 /// Bytes that the load ports deliver in a cycle: the measured figure rounded up to a power of two,
 /// since ports are that wide and loops reach a little less.
 pub fn load_width() -> u32 {
-    let (clock, read) = (clock_ns(), read_ns(8 << 10));
-    let per_cycle = read.map_or(0.0, |ns_per_byte| clock / ns_per_byte);
-    // A twentieth of slack: a disturbed measurement must not double the width.
+    let once = || {
+        let (clock, read) = (clock_ns(), read_ns(8 << 10));
+        read.map_or(0.0, |ns_per_byte| clock / ns_per_byte)
+    };
+    // A neighbour can only slow the reads down, so the best of several is nearest to the truth; a
+    // twentieth of slack, for one that slowed the clock down instead.
+    let per_cycle = (0..9).map(|_| once()).fold(0.0, f64::max);
     ((per_cycle * 0.95).ceil().max(1.0) as u32).next_power_of_two()
 }
 
@@ -114,10 +118,9 @@ fn fastest(runner: &dyn Runner, batch: &Batch<'_>, outputs: usize) -> f64 {
 }
 
 /// The limits of this session, for the record: clock, loads, reads from each residence,
-/// multiply-adds. `sizes` are the bytes to read for each residence.
-pub fn session(sizes: &[(Residence, usize)]) -> Vec<Limit> {
+/// multiply-adds. `width` is [`load_width`]; `sizes` are the bytes to read for each residence.
+pub fn session(width: u32, sizes: &[(Residence, usize)]) -> Vec<Limit> {
     let clock = clock_ns();
-    let width = load_width();
     let limit = |name: &str, value: f64, unit: &str, level: &str, how: &str| Limit {
         name: name.to_owned(),
         value,
@@ -182,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_session_has_finite_positive_limits() {
-        let limits = session(&[(Residence::L1, 16 << 10), (Residence::L2, 256 << 10)]);
+        let limits = session(64, &[(Residence::L1, 16 << 10), (Residence::L2, 256 << 10)]);
         assert!(limits.iter().all(|l| l.value.is_finite() && l.value > 0.0), "{limits:?}");
         assert!(load_width().is_power_of_two());
     }

@@ -107,6 +107,14 @@ impl Flat {
         self.metric
     }
 
+    /// Coordinates of the kernel that walks the rows, for records and reports; `batch` is for
+    /// [`Flat::search_batch`], which keeps a block of rows in the cache.
+    #[must_use]
+    pub fn kernel(&self, batch: bool) -> String {
+        let driver = if batch { &self.kernels.scan_cached } else { self.driver() };
+        format!("f32/{}/scan#{}", self.metric.kernel(), driver.name())
+    }
+
     /// The `k` nearest rows, nearest first: all of them if there are fewer, none if `k` is 0. On
     /// the calling thread.
     ///

@@ -13,7 +13,7 @@ use annvil_kernels::AnyOp;
 use annvil_reports::page;
 use annvil_reports::schema::{Mode, Run, Verdict};
 
-use super::{on_interrupt, summary};
+use super::{on_interrupt, search, summary};
 use crate::cli::BenchArgs;
 use crate::progress::{Progress, human_time, note, out};
 use crate::stop::{INTERRUPTED, MISSING, Stop, UNDECIDED, WRONG};
@@ -33,6 +33,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Stop> {
     let host = env::host();
     let fingerprint = store::fingerprint(&exe, &host.cpu)
         .map_err(|e| Stop::failed(format!("cannot read {}: {e}", exe.display())))?;
+    let searches = search::Searches::find(args)?;
     let mut state = open_state(args, fingerprint, &out_dir)?;
     let plan = state.header().plan.clone();
     let policy = policy(&plan);
@@ -44,12 +45,14 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Stop> {
     // Workers hold memory and are not needed any more.
     drop(crew);
     if !finished {
-        let place = out_dir.display();
-        note(&format!("interrupted; go on with: cargo xtask bench --resume {place}\n"));
-        return Err(Stop { code: INTERRUPTED, why: String::new() });
+        return Err(interrupted(&out_dir));
     }
 
     let mut run = record(&state, &plan, &policy);
+    searches.run(&mut run, stop)?;
+    if stop.load(Ordering::Relaxed) {
+        return Err(interrupted(&out_dir));
+    }
     run.host = host;
     run.host.steal_pct =
         ticks.zip(CpuTicks::now()).and_then(|(before, now)| now.steal_pct_since(before));
@@ -67,6 +70,13 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Stop> {
         out(&format!("record {}\nreport {}\n", results.display(), report.display()));
     }
     verdict_of(args, &state, &run)
+}
+
+/// The end of a run that can go on later: every finished cell is kept.
+fn interrupted(out_dir: &Path) -> Stop {
+    let place = out_dir.display();
+    note(&format!("interrupted; go on with: cargo xtask bench --resume {place}\n"));
+    Stop { code: INTERRUPTED, why: String::new() }
 }
 
 /// The folder of the results.
@@ -217,7 +227,10 @@ fn record(state: &State, plan: &Plan, policy: &Policy) -> Run {
         rule: policy.rule_record(),
         toolchain: env::toolchain(),
         source: env::workspace_root().as_deref().map(env::source).unwrap_or_default(),
-        limits: limits::session(&Residence::ALL.map(|r| (r, sizes.working_set(r)))),
+        limits: limits::session(
+            policy.load_width,
+            &Residence::ALL.map(|r| (r, sizes.working_set(r))),
+        ),
         cells: finished.iter().flat_map(|f| f.rows.iter().cloned()).collect(),
         ..Run::default()
     }
@@ -311,6 +324,7 @@ fn verdict_of(args: &BenchArgs, state: &State, run: &Run) -> Result<(), Stop> {
     if wrong > 0 {
         return Err(Stop::new(WRONG, format!("{wrong} wrong answers or dispatches, see above")));
     }
+    search::verdict(run)?;
     let open = run
         .groups()
         .iter()

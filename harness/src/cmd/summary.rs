@@ -19,6 +19,47 @@ pub(crate) fn table(run: &Run) -> String {
     }
     let counts: Vec<String> = verdicts.iter().map(|(v, n)| format!("{n} {v}")).collect();
     text += &format!("{} cells: {}\n", groups.len(), counts.join(", "));
+    text + &searches(run)
+}
+
+/// One line a search.
+fn searches(run: &Run) -> String {
+    if run.workloads.is_empty() {
+        return String::new();
+    }
+    let mut text = format!(
+        "\n{:<26} {:<8} {:<18} {:>3} {:>7} {:>10} {:>9} {:>9}  {}\n",
+        "exact search",
+        "metric",
+        "index",
+        "thr",
+        "recall",
+        "queries/s",
+        "p50 us",
+        "p99 us",
+        "kernel"
+    );
+    let figure = |value: Option<f64>, digits: usize| {
+        value.map_or_else(|| "-".to_owned(), |v| format!("{v:.digits$}"))
+    };
+    for w in &run.workloads {
+        if let Some(why) = &w.not_run {
+            text += &format!("{:<26} not run: {why}\n", w.dataset);
+            continue;
+        }
+        text += &format!(
+            "{:<26} {:<8} {:<18} {:>3} {:>7} {:>10} {:>9} {:>9}  {}\n",
+            w.dataset,
+            w.metric,
+            w.index,
+            w.threads,
+            figure(w.recall, 4),
+            figure(w.qps, 0),
+            figure(w.p50_us, 1),
+            figure(w.p99_us, 1),
+            w.kernel
+        );
+    }
     text
 }
 

@@ -1,0 +1,144 @@
+//! The second half of `bench`: exact search over every data set at hand.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use annvil::{BindError, FORCE_VAR, Forced};
+use annvil_harness::data::{self, DataError, Dataset, sha256_file};
+use annvil_harness::suite::Selection;
+use annvil_harness::workload;
+use annvil_reports::schema::{Dataset as DatasetRecord, Run, Workload};
+
+use super::data::{pool, roots};
+use crate::cli::BenchArgs;
+use crate::progress::{Progress, note};
+use crate::stop::{MISSING, Stop, WRONG};
+
+/// What to search, found before anything is measured: a wrong folder is said at once.
+pub(crate) struct Searches {
+    sets: Vec<Result<Dataset, DataError>>,
+    forced: Forced,
+    command: String,
+}
+
+impl Searches {
+    /// The built-in sets and those of `--data`; none if the command line asks for certain cells.
+    pub(crate) fn find(args: &BenchArgs) -> Result<Self, Stop> {
+        let forced = forced()?;
+        let command = match &args.data {
+            Some(dir) => format!("cargo xtask bench --data {}", dir.display()),
+            None => "cargo xtask bench".to_owned(),
+        };
+        let mut sets = Vec::new();
+        if args.selection() == Selection::default() {
+            for root in roots(args.data.clone()) {
+                sets.extend(sets_of(&root)?);
+            }
+        }
+        Ok(Self { sets, forced, command })
+    }
+
+    /// Searches every set, and puts what came out into `run`. A set that cannot be used becomes a
+    /// row that says why.
+    pub(crate) fn run(self, run: &mut Run, stop: &AtomicBool) -> Result<(), Stop> {
+        let threads = pool()?;
+        let mut progress = Progress::new(self.sets.len());
+        for set in &self.sets {
+            if stop.load(Ordering::Relaxed) {
+                break;
+            }
+            let set = match set {
+                Ok(set) => set,
+                Err(e) => {
+                    progress.end();
+                    run.workloads.push(not_run("a data set", &e.to_string(), &self.command));
+                    continue;
+                }
+            };
+            progress.begin(&format!("exact search over {}", set.name()));
+            run.datasets.push(describe(set));
+            match workload::search(set, &self.forced, &threads, &self.command, stop) {
+                Ok(rows) => run.workloads.extend(rows),
+                Err(e) => {
+                    run.workloads.push(not_run(set.name(), &e.to_string(), &self.command));
+                }
+            }
+            progress.end();
+        }
+        progress.finish();
+        Ok(())
+    }
+}
+
+/// The choices of `ANNVIL_FORCE`; a name that is unknown or cannot run here ends the run.
+fn forced() -> Result<Forced, Stop> {
+    let Ok(spec) = std::env::var(FORCE_VAR) else { return Ok(Forced::default()) };
+    Forced::parse(&spec).map_err(|e| match e {
+        BindError::NotRun { .. } => Stop::new(MISSING, format!("{FORCE_VAR}: {e}")),
+        _ => Stop::usage(format!("{FORCE_VAR}: {e}")),
+    })
+}
+
+/// The sets below `root`, or `root` itself if it is one.
+fn sets_of(root: &Path) -> Result<Vec<Result<Dataset, DataError>>, Stop> {
+    let found = data::discover(root).map_err(|e| Stop::new(MISSING, e))?;
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    match Dataset::open(root) {
+        Ok(set) => Ok(vec![Ok(set)]),
+        Err(e) => Err(Stop::new(
+            MISSING,
+            format!("no data set in {} (a set is a folder with base.*): {e}", root.display()),
+        )),
+    }
+}
+
+fn describe(set: &Dataset) -> DatasetRecord {
+    let base = set.base();
+    let file = &base.path;
+    DatasetRecord {
+        name: set.name().to_owned(),
+        rows: base.rows as u64,
+        dim: base.dim,
+        queries: set.query().rows as u64,
+        dtype: file.extension().and_then(|e| e.to_str()).unwrap_or("").to_owned(),
+        source: "the README beside it".to_owned(),
+        licence: "the README beside it".to_owned(),
+        sha256: sha256_file(file).ok(),
+    }
+}
+
+fn not_run(dataset: &str, why: &str, command: &str) -> Workload {
+    Workload {
+        dataset: dataset.to_owned(),
+        index: "flat".to_owned(),
+        not_run: Some(why.to_owned()),
+        command: command.to_owned(),
+        ..Workload::default()
+    }
+}
+
+/// Ends the run if an answer was wrong or a set could not be used.
+pub(crate) fn verdict(run: &Run) -> Result<(), Stop> {
+    for w in &run.workloads {
+        if let Some(why) = &w.not_run {
+            note(&format!("NOT RUN {}: {why}\n", w.dataset));
+        } else if w.recall != Some(1.0) {
+            note(&format!(
+                "WRONG {} {} {}: recall {:?} of an exact search\n",
+                w.dataset, w.metric, w.index, w.recall
+            ));
+        }
+    }
+    let wrong =
+        run.workloads.iter().filter(|w| w.not_run.is_none() && w.recall != Some(1.0)).count();
+    if wrong > 0 {
+        return Err(Stop::new(WRONG, format!("{wrong} exact searches gave wrong answers")));
+    }
+    let missing = run.workloads.iter().filter(|w| w.not_run.is_some()).count();
+    if missing > 0 {
+        return Err(Stop::new(MISSING, format!("{missing} data sets could not be used")));
+    }
+    Ok(())
+}
