@@ -81,8 +81,8 @@ impl<O: Op> Variant<O> {
     /// A variant that exists in this build.
     ///
     /// # Safety
-    /// Whatever `resolve` returns is sound to call, with slices of any length, on every CPU where
-    /// `level.is_available()`.
+    /// On every CPU where `level.is_available()`, what `resolve(dim)` returns is sound to call with
+    /// vectors and rows of `dim` elements, whatever the ids and the number of rows and outputs.
     pub(crate) const unsafe fn new(
         name: &'static str,
         level: Level,
@@ -193,7 +193,8 @@ impl<S: Shape> Bound<S> {
         assert_eq!(batch.rows.dim(), self.dim, "rows of another dimension than the kernel's");
         assert_eq!(batch.query.len(), self.dim, "a query of another dimension than the kernel's");
         assert_eq!(out.len(), S::outputs(batch), "one output per value");
-        // SAFETY: `bind` checked the level of the entry on this CPU, the only condition of `new`.
+        // SAFETY: `bind` checked the level of the entry on this CPU, and the lengths were checked
+        // above against the dimension it was resolved for.
         unsafe { S::drive(self.entry, batch, out) }
     }
 }

@@ -20,8 +20,9 @@
 //!   `cosine` is 1 - cos and exactly 1 when either vector is zero.
 //! - NaN in any element gives NaN (all metrics); an infinite element gives infinity or NaN.
 //! - It never allocates, locks, logs or reads the environment.
-//! - Its loops are safe Rust: whatever the lengths, nothing is read out of bounds. The one thing an
-//!   entry point asks for is its instruction-set level, and [`Bound`] is the proof of that.
+//! - Its loops are safe Rust over checked slices. What an entry point asks for - its
+//!   instruction-set level, and vectors of the dimension it was resolved for - [`Bound`] checks;
+//!   whatever the lengths, nothing is read out of bounds.
 
 pub mod isa;
 mod kernel;

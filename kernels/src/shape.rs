@@ -10,8 +10,9 @@
 //! | `gather` | `(query, rows, ids, out)` | one per id |
 //! | `gather_norms` | `(query, 1/|query|, rows, 1/|row| each, ids, out)` | one per id |
 //!
-//! An entry asks for its instruction-set level and for nothing else: its loops are bounded by the
-//! slices it gets. The checks in `call` turn a wrong length into a panic instead of a wrong value.
+//! An entry asks for its instruction-set level, and for vectors of the dimension that it was
+//! resolved for; both are checked by [`Bound`], the second on every call. Ids, the number of rows
+//! and the number of outputs are bounded by the slices themselves.
 #![allow(unsafe_code, reason = "calling an entry whose level was checked when it was bound")]
 
 use core::marker::PhantomData;
@@ -54,7 +55,8 @@ pub trait Shape: Sized + 'static {
     /// once a value, a `scan` once.
     ///
     /// # Safety
-    /// This CPU has the level that `entry` needs.
+    /// This CPU has the level that `entry` needs, and query and rows have the dimension that it was
+    /// resolved for.
     unsafe fn drive(
         entry: Self::Entry,
         batch: &Batch<'_, Self::Query, Self::Code>,
@@ -81,7 +83,8 @@ macro_rules! shapes {
                 batch.$many.len()
             }
 
-            #[inline(always)]
+            // A function of its own: the checks around it would cost its loop registers.
+            #[inline(never)]
             unsafe fn drive($f: $entry, $b: &Batch<'_, Q, C>, $out: &mut [V]) {
                 $drive
             }
@@ -93,7 +96,7 @@ shapes! {
     /// Two vectors.
     Pair, "pair", unsafe fn(&[Q], &[C]) -> V, ids, |entry, b, out| {
         for (o, &id) in out.iter_mut().zip(b.ids) {
-            // SAFETY: the level is the caller's promise.
+            // SAFETY: level and dimension are the caller's promise.
             *o = unsafe { entry(b.query, b.rows.row(id as usize)) };
         }
     };
@@ -101,37 +104,37 @@ shapes! {
     PairNorms, "pair_norms", unsafe fn(&[Q], &[C], f32, f32) -> V, ids, |entry, b, out| {
         for (o, &id) in out.iter_mut().zip(b.ids) {
             let (row, inv) = (b.rows.row(id as usize), b.inv_norms[id as usize]);
-            // SAFETY: the level is the caller's promise.
+            // SAFETY: level and dimension are the caller's promise.
             *o = unsafe { entry(b.query, row, b.query_inv_norm, inv) };
         }
     };
     /// One vector.
     Row, "row", unsafe fn(&[C]) -> V, ids, |entry, b, out| {
         for (o, &id) in out.iter_mut().zip(b.ids) {
-            // SAFETY: the level is the caller's promise.
+            // SAFETY: level and dimension are the caller's promise.
             *o = unsafe { entry(b.rows.row(id as usize)) };
         }
     };
     /// One query against every row.
     Scan, "scan", unsafe fn(&[Q], RowsRef<'_, C>, &mut [V]), rows, |entry, b, out| {
-        // SAFETY: the level is the caller's promise.
+        // SAFETY: level and dimension are the caller's promise.
         unsafe { entry(b.query, b.rows, out) }
     };
     /// One query against every row, all inverse norms known.
     ScanNorms, "scan_norms", unsafe fn(&[Q], f32, RowsRef<'_, C>, &[f32], &mut [V]), rows,
     |entry, b, out| {
-        // SAFETY: the level is the caller's promise.
+        // SAFETY: level and dimension are the caller's promise.
         unsafe { entry(b.query, b.query_inv_norm, b.rows, b.inv_norms, out) }
     };
     /// One query against listed rows: a graph's hop.
     Gather, "gather", unsafe fn(&[Q], RowsRef<'_, C>, &[u32], &mut [V]), ids, |entry, b, out| {
-        // SAFETY: the level is the caller's promise.
+        // SAFETY: level and dimension are the caller's promise.
         unsafe { entry(b.query, b.rows, b.ids, out) }
     };
     /// One query against listed rows, all inverse norms known.
     GatherNorms, "gather_norms", unsafe fn(&[Q], f32, RowsRef<'_, C>, &[f32], &[u32], &mut [V]),
     ids, |entry, b, out| {
-        // SAFETY: the level is the caller's promise.
+        // SAFETY: level and dimension are the caller's promise.
         unsafe { entry(b.query, b.query_inv_norm, b.rows, b.inv_norms, b.ids, out) }
     };
 }
@@ -161,7 +164,7 @@ impl<Q: Copy + 'static, C: Copy + 'static, V: Copy + 'static> Bound<Pair<Q, C, V
     #[must_use]
     pub fn call(&self, a: &[Q], b: &[C]) -> V {
         assert!(a.len() == self.dim() && b.len() == self.dim(), "vectors of another dimension");
-        // SAFETY: `bind` checked the level.
+        // SAFETY: `bind` checked the level; the lengths were checked above.
         unsafe { (self.entry())(a, b) }
     }
 }
@@ -175,7 +178,7 @@ impl<Q: Copy + 'static, C: Copy + 'static, V: Copy + 'static> Bound<Row<Q, C, V>
     #[must_use]
     pub fn call(&self, row: &[C]) -> V {
         assert!(row.len() == self.dim(), "a vector of another dimension");
-        // SAFETY: `bind` checked the level.
+        // SAFETY: `bind` checked the level; the lengths were checked above.
         unsafe { (self.entry())(row) }
     }
 }
@@ -189,7 +192,7 @@ impl<Q: Copy + 'static, C: Copy + 'static, V: Copy + 'static> Bound<Scan<Q, C, V
     pub fn call(&self, query: &[Q], rows: RowsRef<'_, C>, out: &mut [V]) {
         assert!(query.len() == self.dim() && rows.dim() == self.dim(), "another dimension");
         assert_eq!(out.len(), rows.len(), "one output per row");
-        // SAFETY: `bind` checked the level.
+        // SAFETY: `bind` checked the level; the lengths were checked above.
         unsafe { (self.entry())(query, rows, out) }
     }
 }
@@ -204,7 +207,7 @@ impl<Q: Copy + 'static, C: Copy + 'static, V: Copy + 'static> Bound<Gather<Q, C,
     pub fn call(&self, query: &[Q], rows: RowsRef<'_, C>, ids: &[u32], out: &mut [V]) {
         assert!(query.len() == self.dim() && rows.dim() == self.dim(), "another dimension");
         assert_eq!(out.len(), ids.len(), "one output per id");
-        // SAFETY: `bind` checked the level.
+        // SAFETY: `bind` checked the level; the lengths were checked above.
         unsafe { (self.entry())(query, rows, ids, out) }
     }
 }

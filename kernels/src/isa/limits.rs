@@ -291,6 +291,9 @@ impl Simd for Plain {
     fn sub(self, a: f32, b: f32) -> f32 {
         a - b
     }
+    fn mul(self, a: f32, b: f32) -> f32 {
+        a * b
+    }
     fn mul_add(self, a: f32, b: f32, c: f32) -> f32 {
         a * b + c
     }

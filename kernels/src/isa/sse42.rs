@@ -60,6 +60,12 @@ impl Simd for Sse42 {
     }
 
     #[inline(always)]
+    fn mul(self, a: __m128, b: __m128) -> __m128 {
+        // SAFETY: the token proves SSE.
+        unsafe { _mm_mul_ps(a, b) }
+    }
+
+    #[inline(always)]
     fn mul_add(self, a: __m128, b: __m128, c: __m128) -> __m128 {
         // SAFETY: the token proves SSE.
         unsafe { mul_add(a, b, c) }

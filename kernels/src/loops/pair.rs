@@ -41,7 +41,8 @@ pub(crate) fn pair_in_context<S: Simd, M: Step, const U: usize>(
 
 /// Exactly `V` whole registers, and a tail if `TAIL`: a straight line without a loop.
 ///
-/// Vectors of another length give the value of their first elements.
+/// # Panics
+/// If a vector has fewer whole registers.
 #[inline(always)]
 pub(crate) fn pair_fixed<S: Simd, M: Step, const V: usize, const TAIL: bool>(
     s: S,
@@ -50,51 +51,56 @@ pub(crate) fn pair_fixed<S: Simd, M: Step, const V: usize, const TAIL: bool>(
 ) -> f32 {
     let (chunks_a, tail_a) = s.chunks(a);
     let (chunks_b, tail_b) = s.chunks(b);
-    match (chunks_a.first_chunk::<V>(), chunks_b.first_chunk::<V>()) {
-        (Some(x), Some(y)) if TAIL => straight::<S, M>(s, x, y, tail_a, tail_b),
-        (Some(x), Some(y)) => straight::<S, M>(s, x, y, &[], &[]),
-        _ => 0.0,
-    }
-}
-
-/// Exactly `DIM` elements: the tail's mask is a constant as well.
-///
-/// Shorter vectors give 0; of longer ones, the first elements count.
-#[inline(always)]
-pub(crate) fn pair_const<S: Simd, M: Step, const DIM: usize>(s: S, a: &[f32], b: &[f32]) -> f32 {
-    let (Some(a), Some(b)) = (a.first_chunk::<DIM>(), b.first_chunk::<DIM>()) else { return 0.0 };
-    let (chunks_a, tail_a) = s.chunks(a);
-    let (chunks_b, tail_b) = s.chunks(b);
-    straight::<S, M>(s, chunks_a, chunks_b, tail_a, tail_b)
-}
-
-/// The value of whole registers and a tail whose numbers the compiler knows, in four accumulators.
-/// Only those in use are started and joined: adding a zero is not free, and may not be dropped.
-#[inline(always)]
-fn straight<S: Simd, M: Step>(
-    s: S,
-    a: &[S::Chunk],
-    b: &[S::Chunk],
-    tail_a: &[f32],
-    tail_b: &[f32],
-) -> f32 {
+    // Two assertions are two compared-and-never-taken branches; an early return would be computed
+    // as a flag.
+    assert!(chunks_a.len() >= V, "a vector shorter than its form");
+    assert!(chunks_b.len() >= V, "a vector shorter than its form");
+    let (x, y) = (&chunks_a[..V], &chunks_b[..V]);
     let mut acc = [M::zero(s); 4];
-    for (v, (x, y)) in a.iter().zip(b).enumerate() {
-        acc[v % 4] = M::step(s, acc[v % 4], s.load(x), s.load(y));
+    for v in 0..V {
+        let (x, y) = (s.load(&x[v]), s.load(&y[v]));
+        acc[v % 4] = if v < 4 { M::first(s, x, y) } else { M::step(s, acc[v % 4], x, y) };
     }
-    let mut used = a.len();
-    if !tail_a.is_empty() {
-        let at = used % 4;
-        acc[at] = M::step(s, acc[at], s.load_partial(tail_a), s.load_partial(tail_b));
-        used += 1;
+    if TAIL {
+        let (x, y) = (s.load_partial(tail_a), s.load_partial(tail_b));
+        acc[V % 4] = if V < 4 { M::first(s, x, y) } else { M::step(s, acc[V % 4], x, y) };
     }
-    let all = match used {
+    // Only the accumulators in use: adding a zero is not free, and may not be dropped.
+    let all = match V + usize::from(TAIL) {
         0 | 1 => acc[0],
         2 => M::join(s, acc[0], acc[1]),
         3 => M::join(s, M::join(s, acc[0], acc[1]), acc[2]),
         _ => join_all::<S, M, 4>(s, acc),
     };
     M::finish(s, all, 0.0)
+}
+
+/// Exactly `DIM` elements, few of them: the tail's mask is a constant, and one accumulator takes
+/// all. Calls this short overlap, so what counts is the number of instructions and not their
+/// latency.
+///
+/// # Panics
+/// If a vector is shorter.
+#[inline(always)]
+pub(crate) fn pair_const<S: Simd, M: Step, const DIM: usize>(s: S, a: &[f32], b: &[f32]) -> f32 {
+    assert!(a.len() >= DIM, "a vector shorter than its form");
+    assert!(b.len() >= DIM, "a vector shorter than its form");
+    let (chunks_a, tail_a) = s.chunks(&a[..DIM]);
+    let (chunks_b, tail_b) = s.chunks(&b[..DIM]);
+    let mut acc = None;
+    let mut take = |x: S::V, y: S::V| {
+        acc = Some(match acc {
+            None => M::first(s, x, y),
+            Some(acc) => M::step(s, acc, x, y),
+        });
+    };
+    for (x, y) in chunks_a.iter().zip(chunks_b) {
+        take(s.load(x), s.load(y));
+    }
+    if !tail_a.is_empty() {
+        take(s.load_partial(tail_a), s.load_partial(tail_b));
+    }
+    M::finish(s, acc.unwrap_or_else(|| M::zero(s)), 0.0)
 }
 
 /// The sum of `x * x`.

@@ -28,10 +28,16 @@ macro_rules! isa_variants {
 
             isa_variants! { @entries $features, $token;
                 pub(super) fn pair<M: Step>(a: &[f32], b: &[f32]) -> f32 {
-                    |s| loops::pair::<_, M, 4>(s, a, b)
+                    |s| {
+                        equal(a, b);
+                        loops::pair::<_, M, 4>(s, a, b)
+                    }
                 }
                 pub(super) fn pair_norms[](a: &[f32], b: &[f32], ia: f32, ib: f32) -> f32 {
-                    |s| cosine_from_norms(loops::pair::<_, Dot, 4>(s, a, b), ia, ib)
+                    |s| {
+                        equal(a, b);
+                        cosine_from_norms(loops::pair::<_, Dot, 4>(s, a, b), ia, ib)
+                    }
                 }
                 pub(super) fn row[](x: &[f32]) -> f32 {
                     |s| loops::norm_sq::<_, 4>(s, x)
@@ -91,11 +97,36 @@ macro_rules! isa_variants {
             /// Elements of a register.
             const LANES: usize = <$token as Simd>::LANES;
 
+            /// Tells the compiler that two vectors are of one length.
+            #[inline(always)]
+            fn equal(a: &[f32], b: &[f32]) {
+                // SAFETY: `Bound` checked both lengths before it called the entry.
+                unsafe { core::hint::assert_unchecked(a.len() == b.len()) }
+            }
+
+            #[allow(dead_code, reason = "levels without straight-line forms")]
+            /// Tells the compiler that two vectors have `dim` elements.
+            #[inline(always)]
+            fn sized(a: &[f32], b: &[f32], dim: usize) {
+                // SAFETY: `Bound` checked the lengths against the dimension it was resolved for.
+                unsafe { core::hint::assert_unchecked(a.len() == dim && b.len() == dim) }
+            }
+
+            #[allow(dead_code, reason = "levels without straight-line forms")]
+            /// Tells the compiler how many whole registers two vectors have.
+            #[inline(always)]
+            fn whole(a: &[f32], b: &[f32], registers: usize) {
+                equal(a, b);
+                // SAFETY: as for `sized`; the form was chosen by this quotient.
+                unsafe { core::hint::assert_unchecked(a.len() / LANES == registers) }
+            }
+
             #[allow(dead_code, reason = "levels without straight-line forms")]
             #[$features]
             fn fixed<M: Step, const V: usize, const TAIL: bool>(a: &[f32], b: &[f32]) -> f32 {
                 // SAFETY: this function enables the token's level.
                 let s = unsafe { <$token>::assume() };
+                whole(a, b, V);
                 loops::pair_fixed::<_, M, V, TAIL>(s, a, b)
             }
 
@@ -106,6 +137,7 @@ macro_rules! isa_variants {
             ) -> f32 {
                 // SAFETY: this function enables the token's level.
                 let s = unsafe { <$token>::assume() };
+                whole(a, b, V);
                 cosine_from_norms(loops::pair_fixed::<_, Dot, V, TAIL>(s, a, b), ia, ib)
             }
 
@@ -114,6 +146,7 @@ macro_rules! isa_variants {
             fn constant<M: Step, const DIM: usize>(a: &[f32], b: &[f32]) -> f32 {
                 // SAFETY: this function enables the token's level.
                 let s = unsafe { <$token>::assume() };
+                sized(a, b, DIM);
                 loops::pair_const::<_, M, DIM>(s, a, b)
             }
 
@@ -122,6 +155,7 @@ macro_rules! isa_variants {
             fn constant_norms<const DIM: usize>(a: &[f32], b: &[f32], ia: f32, ib: f32) -> f32 {
                 // SAFETY: this function enables the token's level.
                 let s = unsafe { <$token>::assume() };
+                sized(a, b, DIM);
                 cosine_from_norms(loops::pair_const::<_, Dot, DIM>(s, a, b), ia, ib)
             }
 

@@ -79,6 +79,11 @@ mod token {
         }
 
         #[inline(always)]
+        fn mul(self, a: P::f32s, b: P::f32s) -> P::f32s {
+            self.0.mul_f32s(a, b)
+        }
+
+        #[inline(always)]
         fn mul_add(self, a: P::f32s, b: P::f32s, c: P::f32s) -> P::f32s {
             self.0.mul_add_e_f32s(a, b, c)
         }

@@ -61,6 +61,11 @@ pub(crate) mod token {
         }
 
         #[inline(always)]
+        fn mul(self, a: f32x8, b: f32x8) -> f32x8 {
+            a * b
+        }
+
+        #[inline(always)]
         fn mul_add(self, a: f32x8, b: f32x8, c: f32x8) -> f32x8 {
             a.mul_add(b, c)
         }

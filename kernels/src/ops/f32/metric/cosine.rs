@@ -36,6 +36,11 @@ impl Step for Cosine {
     }
 
     #[inline(always)]
+    fn first<S: Simd>(s: S, x: S::V, y: S::V) -> [S::V; 3] {
+        [s.mul(x, y), s.mul(x, x), s.mul(y, y)]
+    }
+
+    #[inline(always)]
     fn step<S: Simd>(s: S, acc: [S::V; 3], x: S::V, y: S::V) -> [S::V; 3] {
         [s.mul_add(x, y, acc[0]), s.mul_add(x, x, acc[1]), s.mul_add(y, y, acc[2])]
     }
@@ -76,6 +81,11 @@ impl Step for CosineRows {
     #[inline(always)]
     fn zero<S: Simd>(s: S) -> [S::V; 2] {
         [s.zero(); 2]
+    }
+
+    #[inline(always)]
+    fn first<S: Simd>(s: S, x: S::V, y: S::V) -> [S::V; 2] {
+        [s.mul(x, y), s.mul(y, y)]
     }
 
     #[inline(always)]

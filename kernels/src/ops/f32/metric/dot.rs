@@ -20,6 +20,11 @@ impl Step for Dot {
     }
 
     #[inline(always)]
+    fn first<S: Simd>(s: S, x: S::V, y: S::V) -> S::V {
+        s.mul(x, y)
+    }
+
+    #[inline(always)]
     fn step<S: Simd>(s: S, acc: S::V, x: S::V, y: S::V) -> S::V {
         s.mul_add(x, y, acc)
     }

@@ -18,6 +18,11 @@ impl Step for L1 {
     }
 
     #[inline(always)]
+    fn first<S: Simd>(s: S, x: S::V, y: S::V) -> S::V {
+        s.abs(s.sub(x, y))
+    }
+
+    #[inline(always)]
     fn step<S: Simd>(s: S, acc: S::V, x: S::V, y: S::V) -> S::V {
         s.add(acc, s.abs(s.sub(x, y)))
     }

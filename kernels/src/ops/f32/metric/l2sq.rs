@@ -21,6 +21,12 @@ impl Step for L2Sq {
     }
 
     #[inline(always)]
+    fn first<S: Simd>(s: S, x: S::V, y: S::V) -> S::V {
+        let d = s.sub(x, y);
+        s.mul(d, d)
+    }
+
+    #[inline(always)]
     fn step<S: Simd>(s: S, acc: S::V, x: S::V, y: S::V) -> S::V {
         let d = s.sub(x, y);
         s.mul_add(d, d, acc)

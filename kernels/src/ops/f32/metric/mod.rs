@@ -34,6 +34,9 @@ pub(crate) trait Step: Copy + Send + Sync + 'static {
     }
     /// Nothing accumulated.
     fn zero<S: Simd>(s: S) -> Self::Acc<S>;
+    /// The first pair of registers: what [`Step::step`] makes of nothing accumulated, without the
+    /// addition of a zero that the compiler may not drop.
+    fn first<S: Simd>(s: S, x: S::V, y: S::V) -> Self::Acc<S>;
     /// One more pair of registers.
     fn step<S: Simd>(s: S, acc: Self::Acc<S>, x: S::V, y: S::V) -> Self::Acc<S>;
     /// Two accumulators as one.
