@@ -40,7 +40,8 @@ pub(crate) trait Simd: Copy + 'static {
     /// The sums of four registers: fewer shuffles than four times [`Simd::sum`].
     #[inline(always)]
     fn sum4(self, v: [Self::V; 4]) -> [f32; 4] {
-        v.map(|x| self.sum(x))
+        // Not `map`: its closure need not be inlined, and then lacks the level's features.
+        [self.sum(v[0]), self.sum(v[1]), self.sum(v[2]), self.sum(v[3])]
     }
     /// Asks for the cache line at `x` soon; nothing is read.
     fn prefetch(self, x: &f32);

@@ -41,7 +41,13 @@ pub(crate) fn gather<S: Simd, M: Step, const U: usize, const PF: bool>(
                 ask_for(s, rows.row(id as usize));
             }
         }
-        let block = ids4.map(|id| rows.row(id as usize));
+        let [a, b, c, d] = *ids4;
+        let block = [
+            rows.row(a as usize),
+            rows.row(b as usize),
+            rows.row(c as usize),
+            rows.row(d as usize),
+        ];
         *o = block4::<S, M::Rows, U>(s, query, block, context);
     }
     for (&id, o) in rest.iter().zip(out_rest) {

@@ -23,7 +23,8 @@ pub(crate) fn scan_blocked<S: Simd, M: Step, const U: usize>(
     let (blocks, rest) = out.as_chunks_mut::<4>();
     let whole = blocks.len() * 4;
     for (i, o) in blocks.iter_mut().enumerate() {
-        let block = core::array::from_fn(|r| rows.row(4 * i + r));
+        let r = 4 * i;
+        let block = [rows.row(r), rows.row(r + 1), rows.row(r + 2), rows.row(r + 3)];
         *o = block4::<S, M::Rows, U>(s, query, block, context);
     }
     for (i, o) in rest.iter_mut().enumerate() {
@@ -55,9 +56,12 @@ pub(super) fn block4<S: Simd, M: Step, const U: usize>(
 ) -> [f32; 4] {
     let (chunks, tail) = s.chunks(query);
     let (groups, single) = chunks.as_chunks::<U>();
-    let row_chunks = rows.map(|row| s.chunks(row));
-    let row_groups = row_chunks.map(|(chunks, _)| chunks.as_chunks::<U>());
-    let [(g0, s0), (g1, s1), (g2, s2), (g3, s3)] = row_groups;
+    // Spelled out four times: the closures of `map` need not be inlined, and then lack the level's
+    // features and pass registers through memory.
+    let ((c0, t0), (c1, t1)) = (s.chunks(rows[0]), s.chunks(rows[1]));
+    let ((c2, t2), (c3, t3)) = (s.chunks(rows[2]), s.chunks(rows[3]));
+    let ((g0, s0), (g1, s1)) = (c0.as_chunks::<U>(), c1.as_chunks::<U>());
+    let ((g2, s2), (g3, s3)) = (c2.as_chunks::<U>(), c3.as_chunks::<U>());
     let mut acc = [[M::zero(s); U]; 4];
     for ((((q, x0), x1), x2), x3) in groups.iter().zip(g0).zip(g1).zip(g2).zip(g3) {
         for u in 0..U {
@@ -78,11 +82,18 @@ pub(super) fn block4<S: Simd, M: Step, const U: usize>(
     }
     if !tail.is_empty() {
         let q = s.load_partial(tail);
-        for (acc, (_, tail)) in acc.iter_mut().zip(row_chunks) {
-            acc[U - 1] = M::step(s, acc[U - 1], q, s.load_partial(tail));
-        }
+        acc[0][U - 1] = M::step(s, acc[0][U - 1], q, s.load_partial(t0));
+        acc[1][U - 1] = M::step(s, acc[1][U - 1], q, s.load_partial(t1));
+        acc[2][U - 1] = M::step(s, acc[2][U - 1], q, s.load_partial(t2));
+        acc[3][U - 1] = M::step(s, acc[3][U - 1], q, s.load_partial(t3));
     }
-    M::finish4(s, acc.map(|a| join_all::<S, M, U>(s, a)), context)
+    let joined = [
+        join_all::<S, M, U>(s, acc[0]),
+        join_all::<S, M, U>(s, acc[1]),
+        join_all::<S, M, U>(s, acc[2]),
+        join_all::<S, M, U>(s, acc[3]),
+    ];
+    M::finish4(s, joined, context)
 }
 
 /// Turns dot products into cosine distances, row by row. Rows without a norm keep their product.

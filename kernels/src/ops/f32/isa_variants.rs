@@ -1,13 +1,16 @@
 //! One instruction set, every shape: the entries that enable the level's features around the
 //! loops, and the rows that announce them. Each technique file calls this once per level.
 
+/// `blocked` are the accumulators for each of four rows: for metrics with one sum, and for those
+/// with two, which need twice the registers.
+///
 /// Makes the module body for one level: `const fn`s that return the rows of its variants, and the
 /// entries behind them. Where `when` is false the rows are there, and say why they cannot run.
 macro_rules! isa_variants {
     (
         level: $level:ident, technique: $technique:ident, name: $name:literal,
         when: $when:meta, absent: $absent:literal,
-        features: $features:meta, token: $token:ty, blocked: $blocked:literal,
+        features: $features:meta, token: $token:ty, blocked: [$blocked:literal, $two_sums:literal],
         fixed: [$($v:literal)*], constant: [$($d:literal)*],
     ) => {
         use crate::isa::Level;
@@ -43,7 +46,11 @@ macro_rules! isa_variants {
                     |s| loops::norm_sq::<_, 4>(s, x)
                 }
                 pub(super) fn scan<M: Step>(q: &[f32], rows: RowsRef<'_, f32>, out: &mut [f32]) {
-                    |s| loops::scan_blocked::<_, M, $blocked>(s, q, rows, out)
+                    |s| if M::Rows::SUMS == 1 {
+                        loops::scan_blocked::<_, M, $blocked>(s, q, rows, out);
+                    } else {
+                        loops::scan_blocked::<_, M, $two_sums>(s, q, rows, out);
+                    }
                 }
                 pub(super) fn stream<M: Step>(q: &[f32], rows: RowsRef<'_, f32>, out: &mut [f32]) {
                     |s| loops::scan_streaming::<_, M>(s, q, rows, out)
@@ -67,12 +74,20 @@ macro_rules! isa_variants {
                 pub(super) fn gather<M: Step>(
                     q: &[f32], rows: RowsRef<'_, f32>, ids: &[u32], out: &mut [f32]
                 ) {
-                    |s| loops::gather::<_, M, $blocked, false>(s, q, rows, ids, out)
+                    |s| if M::Rows::SUMS == 1 {
+                        loops::gather::<_, M, $blocked, false>(s, q, rows, ids, out);
+                    } else {
+                        loops::gather::<_, M, $two_sums, false>(s, q, rows, ids, out);
+                    }
                 }
                 pub(super) fn gather_pf4<M: Step>(
                     q: &[f32], rows: RowsRef<'_, f32>, ids: &[u32], out: &mut [f32]
                 ) {
-                    |s| loops::gather::<_, M, $blocked, true>(s, q, rows, ids, out)
+                    |s| if M::Rows::SUMS == 1 {
+                        loops::gather::<_, M, $blocked, true>(s, q, rows, ids, out);
+                    } else {
+                        loops::gather::<_, M, $two_sums, true>(s, q, rows, ids, out);
+                    }
                 }
                 pub(super) fn gather_norms[](
                     q: &[f32], iq: f32, rows: RowsRef<'_, f32>, inv: &[f32], ids: &[u32],

@@ -132,7 +132,7 @@ pub(super) mod v3 {
         when: all(target_arch = "x86_64", feature = "pulp"),
         absent: "needs x86-64 and the feature `pulp`",
         features: target_feature(enable = "sse3,ssse3,sse4.1,sse4.2,popcnt,avx,avx2,fma,bmi1,bmi2,lzcnt,f16c"),
-        token: super::super::token::Token<pulp::x86::V3>, blocked: 3,
+        token: super::super::token::Token<pulp::x86::V3>, blocked: [3, 1],
         fixed: [], constant: [],
     }
 }
@@ -144,7 +144,7 @@ pub(super) mod v4 {
         when: all(target_arch = "x86_64", feature = "pulp"),
         absent: "needs x86-64 and the feature `pulp`",
         features: target_feature(enable = "sse3,ssse3,sse4.1,sse4.2,popcnt,avx,avx2,fma,bmi1,bmi2,lzcnt,f16c,avx512f,avx512bw,avx512cd,avx512dq,avx512vl"),
-        token: super::super::token::Token<pulp::x86::V4>, blocked: 2,
+        token: super::super::token::Token<pulp::x86::V4>, blocked: [2, 2],
         fixed: [], constant: [],
     }
 }
@@ -156,7 +156,7 @@ pub(super) mod neon {
         when: all(target_arch = "aarch64", feature = "pulp"),
         absent: "needs aarch64 and the feature `pulp`",
         features: target_feature(enable = "neon"),
-        token: super::super::token::Token<pulp::aarch64::Neon>, blocked: 4,
+        token: super::super::token::Token<pulp::aarch64::Neon>, blocked: [4, 2],
         fixed: [], constant: [],
     }
 }

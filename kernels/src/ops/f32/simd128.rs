@@ -6,7 +6,7 @@ isa_variants! {
     when: all(target_arch = "wasm32", target_feature = "simd128"),
     absent: "compiled for wasm32 with -C target-feature=+simd128 only",
     features: target_feature(enable = "simd128"),
-    token: crate::isa::simd128::Simd128, blocked: 2,
+    token: crate::isa::simd128::Simd128, blocked: [2, 1],
     fixed: [8 9 10 11 12 13 14 15 16],
     constant: [
         1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16

@@ -5,7 +5,7 @@ isa_variants! {
     level: Sse42, technique: Hand, name: "sse42",
     when: target_arch = "x86_64", absent: "compiled for x86-64 only",
     features: target_feature(enable = "sse3,ssse3,sse4.1,sse4.2,popcnt"),
-    token: crate::isa::sse42::Sse42, blocked: 3,
+    token: crate::isa::sse42::Sse42, blocked: [3, 1],
     fixed: [8 9 10 11 12 13 14 15 16],
     constant: [
         1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16

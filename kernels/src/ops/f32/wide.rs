@@ -122,6 +122,6 @@ pub(crate) mod token {
 isa_variants! {
     level: Scalar, technique: Wide, name: "wide-f32x8",
     when: feature = "wide", absent: "needs the feature `wide`",
-    features: inline, token: super::token::Wide, blocked: 2,
+    features: inline, token: super::token::Wide, blocked: [2, 1],
     fixed: [], constant: [],
 }

@@ -27,6 +27,7 @@ fn distance(xy: f32, xx: f32, yy: f32) -> f32 {
 
 impl Step for Cosine {
     const METRIC: Metric = Metric::Cosine;
+    const SUMS: usize = 3;
     type Rows = CosineRows;
     type Acc<S: Simd> = [S::V; 3];
 
@@ -70,6 +71,7 @@ impl Step for Cosine {
 
 impl Step for CosineRows {
     const METRIC: Metric = Metric::Cosine;
+    const SUMS: usize = 2;
     type Rows = Self;
     type Acc<S: Simd> = [S::V; 2];
 
@@ -107,7 +109,12 @@ impl Step for CosineRows {
     fn finish4<S: Simd>(s: S, acc: [[S::V; 2]; 4], xx: f32) -> [f32; 4] {
         let xy = s.sum4([acc[0][0], acc[1][0], acc[2][0], acc[3][0]]);
         let yy = s.sum4([acc[0][1], acc[1][1], acc[2][1], acc[3][1]]);
-        core::array::from_fn(|r| distance(xy[r], xx, yy[r]))
+        [
+            distance(xy[0], xx, yy[0]),
+            distance(xy[1], xx, yy[1]),
+            distance(xy[2], xx, yy[2]),
+            distance(xy[3], xx, yy[3]),
+        ]
     }
 
     #[inline(always)]

@@ -22,6 +22,8 @@ use crate::set::Metric;
 pub(crate) trait Step: Copy + Send + Sync + 'static {
     /// Which metric it is.
     const METRIC: Metric;
+    /// Sums kept for one pair of vectors: how many registers an accumulator takes.
+    const SUMS: usize = 1;
     /// The form for one query against many rows: what depends on the query alone is computed once.
     type Rows: Step;
     /// What is accumulated.
@@ -46,7 +48,12 @@ pub(crate) trait Step: Copy + Send + Sync + 'static {
     /// The values of four rows.
     #[inline(always)]
     fn finish4<S: Simd>(s: S, acc: [Self::Acc<S>; 4], context: f32) -> [f32; 4] {
-        acc.map(|a| Self::finish(s, a, context))
+        [
+            Self::finish(s, acc[0], context),
+            Self::finish(s, acc[1], context),
+            Self::finish(s, acc[2], context),
+            Self::finish(s, acc[3], context),
+        ]
     }
     /// The value element by element, in the order of the elements: the scalar variant.
     fn scalar(a: &[f32], b: &[f32]) -> f32;
