@@ -10,6 +10,8 @@ use crate::isa::Level;
 use crate::kernel::{Technique, Variant};
 use crate::ops::f32::F32;
 use crate::ops::f32::metric::{Cosine, Dot, Step};
+#[cfg(feature = "autovec")]
+use crate::set::Metric;
 use crate::shape::{Gather, GatherNorms, Pair, PairNorms, Row, Scan, ScanNorms};
 
 #[cfg(feature = "autovec")]
@@ -156,57 +158,28 @@ mod imp {
     }
 }
 
-const NAME: &str = "autovec";
-#[cfg(not(feature = "autovec"))]
-const ABSENT: &str = "needs the feature `autovec`";
-
+/// The entry of this name for the metric.
+#[cfg(feature = "autovec")]
 macro_rules! by_metric {
-    ($($row:ident, $op:ty, $entry:ident;)*) => {$(
-        pub(in crate::ops::f32) const fn $row<M: Step>() -> Variant<$op> {
-            #[cfg(feature = "autovec")]
-            {
-                use crate::set::Metric;
-                let resolve: fn(usize) -> Option<crate::kernel::Entry<$op>> = match M::METRIC {
-                    Metric::L2Sq => |_| Some(imp::l2sq::$entry),
-                    Metric::Dot => |_| Some(imp::dot::$entry),
-                    Metric::Cosine => |_| Some(imp::cosine::$entry),
-                    Metric::L1 => |_| Some(imp::l1::$entry),
-                    Metric::Linf => |_| Some(imp::linf::$entry),
-                };
-                // SAFETY: `multiversion` detects the level before it calls a clone.
-                unsafe { Variant::new(NAME, Level::Scalar, Technique::Autovec, resolve) }
-            }
-            #[cfg(not(feature = "autovec"))]
-            Variant::absent(NAME, Level::Scalar, Technique::Autovec, ABSENT)
-        }
-    )*};
+    ($entry:ident, $m:ident) => {
+        Ok(match $m::METRIC {
+            Metric::L2Sq => |_| Some(imp::l2sq::$entry),
+            Metric::Dot => |_| Some(imp::dot::$entry),
+            Metric::Cosine => |_| Some(imp::cosine::$entry),
+            Metric::L1 => |_| Some(imp::l1::$entry),
+            Metric::Linf => |_| Some(imp::linf::$entry),
+        })
+    };
 }
 
-by_metric! {
-    pair, F32<M, Pair<f32>>, pair;
-    scan, F32<M, Scan<f32>>, scan;
-    gather, F32<M, Gather<f32>>, gather;
-}
-
-macro_rules! fixed_metric {
-    ($($row:ident<$($m:ident)?>, $op:ty, $entry:ident;)*) => {$(
-        pub(in crate::ops::f32) const fn $row<$($m: Step)?>() -> Variant<$op> {
-            #[cfg(feature = "autovec")]
-            {
-                let resolve: fn(usize) -> Option<crate::kernel::Entry<$op>> =
-                    |_| Some(imp::$entry);
-                // SAFETY: `multiversion` detects the level before it calls a clone.
-                unsafe { Variant::new(NAME, Level::Scalar, Technique::Autovec, resolve) }
-            }
-            #[cfg(not(feature = "autovec"))]
-            Variant::absent(NAME, Level::Scalar, Technique::Autovec, ABSENT)
-        }
-    )*};
-}
-
-fixed_metric! {
-    row<>, F32<Dot, Row<f32>>, row;
-    pair_norms<>, F32<Cosine, PairNorms<f32>>, pair_norms;
-    scan_norms<>, F32<Cosine, ScanNorms<f32>>, scan_norms;
-    gather_norms<>, F32<Cosine, GatherNorms<f32>>, gather_norms;
+plain_rows! {
+    technique: Autovec, name: "autovec", when: feature = "autovec",
+    absent: "needs the feature `autovec`";
+    pair<M>, F32<M, Pair<f32>>, by_metric!(pair, M);
+    scan<M>, F32<M, Scan<f32>>, by_metric!(scan, M);
+    gather<M>, F32<M, Gather<f32>>, by_metric!(gather, M);
+    row<>, F32<Dot, Row<f32>>, Ok(|_| Some(imp::row));
+    pair_norms<>, F32<Cosine, PairNorms<f32>>, Ok(|_| Some(imp::pair_norms));
+    scan_norms<>, F32<Cosine, ScanNorms<f32>>, Ok(|_| Some(imp::scan_norms));
+    gather_norms<>, F32<Cosine, GatherNorms<f32>>, Ok(|_| Some(imp::gather_norms));
 }

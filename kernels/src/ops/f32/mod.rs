@@ -6,6 +6,8 @@
 
 #[macro_use]
 mod isa_variants;
+#[macro_use]
+mod plain_rows;
 
 mod autovec;
 mod avx2;

@@ -3,7 +3,7 @@
 #![allow(unsafe_code, reason = "rows that name a level")]
 
 use crate::isa::Level;
-use crate::kernel::{Entry, Technique, Variant};
+use crate::kernel::{Technique, Variant};
 use crate::layout::RowsRef;
 use crate::ops::f32::F32;
 use crate::ops::f32::metric::{Cosine, Dot, Step};
@@ -53,22 +53,13 @@ fn gather_norms(
     }
 }
 
-macro_rules! rows {
-    ($($row:ident<$($m:ident: $bound:ident)?>, $op:ty, $entry:expr;)*) => {$(
-        pub(in crate::ops::f32) const fn $row<$($m: $bound)?>() -> Variant<$op> {
-            let resolve: fn(usize) -> Option<Entry<$op>> = |_| Some($entry);
-            // SAFETY: plain Rust runs on every CPU of the build's target.
-            unsafe { Variant::new("scalar", Level::Scalar, Technique::Scalar, resolve) }
-        }
-    )*};
-}
-
-rows! {
-    pair_row<M: Step>, F32<M, Pair<f32>>, pair::<M>;
-    scan_row<M: Step>, F32<M, Scan<f32>>, scan::<M>;
-    gather_row<M: Step>, F32<M, Gather<f32>>, gather::<M>;
-    norm_row<>, F32<Dot, Row<f32>>, row;
-    pair_norms_row<>, F32<Cosine, PairNorms<f32>>, pair_norms;
-    scan_norms_row<>, F32<Cosine, ScanNorms<f32>>, scan_norms;
-    gather_norms_row<>, F32<Cosine, GatherNorms<f32>>, gather_norms;
+plain_rows! {
+    technique: Scalar, name: "scalar", when: all(), absent: "always there";
+    pair_row<M>, F32<M, Pair<f32>>, Ok(|_| Some(pair::<M>));
+    scan_row<M>, F32<M, Scan<f32>>, Ok(|_| Some(scan::<M>));
+    gather_row<M>, F32<M, Gather<f32>>, Ok(|_| Some(gather::<M>));
+    norm_row<>, F32<Dot, Row<f32>>, Ok(|_| Some(row));
+    pair_norms_row<>, F32<Cosine, PairNorms<f32>>, Ok(|_| Some(pair_norms));
+    scan_norms_row<>, F32<Cosine, ScanNorms<f32>>, Ok(|_| Some(scan_norms));
+    gather_norms_row<>, F32<Cosine, GatherNorms<f32>>, Ok(|_| Some(gather_norms));
 }

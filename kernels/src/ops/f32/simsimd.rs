@@ -7,6 +7,8 @@ use crate::isa::Level;
 use crate::kernel::{Technique, Variant};
 use crate::ops::f32::F32;
 use crate::ops::f32::metric::{Cosine, Dot, Step};
+#[cfg(feature = "simsimd")]
+use crate::set::Metric;
 use crate::shape::{Gather, GatherNorms, Pair, PairNorms, Row, Scan, ScanNorms};
 
 #[cfg(feature = "simsimd")]
@@ -97,60 +99,27 @@ mod imp {
     }
 }
 
-const NAME: &str = "simsimd";
-#[cfg(not(feature = "simsimd"))]
-const ABSENT: &str = "needs the feature `simsimd` and a C compiler";
-
+/// The entry of this name for the metric, where the library has it.
+#[cfg(feature = "simsimd")]
 macro_rules! by_metric {
-    ($($row:ident, $op:ty, $entry:ident;)*) => {$(
-        pub(in crate::ops::f32) const fn $row<M: Step>() -> Variant<$op> {
-            #[cfg(feature = "simsimd")]
-            {
-                use crate::set::Metric;
-                let resolve: fn(usize) -> Option<crate::kernel::Entry<$op>> = match M::METRIC {
-                    Metric::L2Sq => |_| Some(imp::$entry::<imp::L2Sq>),
-                    Metric::Dot => |_| Some(imp::$entry::<imp::Dot>),
-                    Metric::Cosine => |_| Some(imp::$entry::<imp::Cosine>),
-                    Metric::L1 | Metric::Linf => {
-                        return Variant::absent(
-                            NAME, Level::Scalar, Technique::Simsimd, "SimSIMD has no such metric",
-                        );
-                    }
-                };
-                // SAFETY: the library dispatches on the CPU itself.
-                unsafe { Variant::new(NAME, Level::Scalar, Technique::Simsimd, resolve) }
-            }
-            #[cfg(not(feature = "simsimd"))]
-            Variant::absent(NAME, Level::Scalar, Technique::Simsimd, ABSENT)
+    ($entry:ident, $m:ident) => {
+        match $m::METRIC {
+            Metric::L2Sq => Ok(|_| Some(imp::$entry::<imp::L2Sq>)),
+            Metric::Dot => Ok(|_| Some(imp::$entry::<imp::Dot>)),
+            Metric::Cosine => Ok(|_| Some(imp::$entry::<imp::Cosine>)),
+            Metric::L1 | Metric::Linf => Err("SimSIMD has no such metric"),
         }
-    )*};
+    };
 }
 
-by_metric! {
-    pair, F32<M, Pair<f32>>, pair;
-    scan, F32<M, Scan<f32>>, scan;
-    gather, F32<M, Gather<f32>>, gather;
-}
-
-macro_rules! fixed_metric {
-    ($($row:ident<$($m:ident)?>, $op:ty, $entry:ident;)*) => {$(
-        pub(in crate::ops::f32) const fn $row<$($m: Step)?>() -> Variant<$op> {
-            #[cfg(feature = "simsimd")]
-            {
-                let resolve: fn(usize) -> Option<crate::kernel::Entry<$op>> =
-                    |_| Some(imp::$entry);
-                // SAFETY: the library dispatches on the CPU itself.
-                unsafe { Variant::new(NAME, Level::Scalar, Technique::Simsimd, resolve) }
-            }
-            #[cfg(not(feature = "simsimd"))]
-            Variant::absent(NAME, Level::Scalar, Technique::Simsimd, ABSENT)
-        }
-    )*};
-}
-
-fixed_metric! {
-    row<>, F32<Dot, Row<f32>>, row;
-    pair_norms<>, F32<Cosine, PairNorms<f32>>, pair_norms;
-    scan_norms<>, F32<Cosine, ScanNorms<f32>>, scan_norms;
-    gather_norms<>, F32<Cosine, GatherNorms<f32>>, gather_norms;
+plain_rows! {
+    technique: Simsimd, name: "simsimd", when: feature = "simsimd",
+    absent: "needs the feature `simsimd` and a C compiler";
+    pair<M>, F32<M, Pair<f32>>, by_metric!(pair, M);
+    scan<M>, F32<M, Scan<f32>>, by_metric!(scan, M);
+    gather<M>, F32<M, Gather<f32>>, by_metric!(gather, M);
+    row<>, F32<Dot, Row<f32>>, Ok(|_| Some(imp::row));
+    pair_norms<>, F32<Cosine, PairNorms<f32>>, Ok(|_| Some(imp::pair_norms));
+    scan_norms<>, F32<Cosine, ScanNorms<f32>>, Ok(|_| Some(imp::scan_norms));
+    gather_norms<>, F32<Cosine, GatherNorms<f32>>, Ok(|_| Some(imp::gather_norms));
 }

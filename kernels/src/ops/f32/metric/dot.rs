@@ -2,54 +2,28 @@
 //!
 //! Absolute error at most `gamma(n)` times the sum of `|x * y|`.
 
-use super::Step;
+use super::Additive;
 use crate::isa::simd::Simd;
 use crate::set::Metric;
 
 #[derive(Clone, Copy)]
 pub(crate) struct Dot;
 
-impl Step for Dot {
+impl Additive for Dot {
     const METRIC: Metric = Metric::Dot;
-    type Rows = Self;
-    type Acc<S: Simd> = S::V;
 
     #[inline(always)]
-    fn zero<S: Simd>(s: S) -> S::V {
-        s.zero()
+    fn term(x: f32, y: f32) -> f32 {
+        x * y
     }
 
     #[inline(always)]
-    fn first<S: Simd>(s: S, x: S::V, y: S::V) -> S::V {
+    fn terms<S: Simd>(s: S, x: S::V, y: S::V) -> S::V {
         s.mul(x, y)
     }
 
     #[inline(always)]
-    fn step<S: Simd>(s: S, acc: S::V, x: S::V, y: S::V) -> S::V {
+    fn add_terms<S: Simd>(s: S, acc: S::V, x: S::V, y: S::V) -> S::V {
         s.mul_add(x, y, acc)
-    }
-
-    #[inline(always)]
-    fn join<S: Simd>(s: S, a: S::V, b: S::V) -> S::V {
-        s.add(a, b)
-    }
-
-    #[inline(always)]
-    fn finish<S: Simd>(s: S, acc: S::V, _context: f32) -> f32 {
-        s.sum(acc)
-    }
-
-    #[inline(always)]
-    fn finish4<S: Simd>(s: S, acc: [S::V; 4], _context: f32) -> [f32; 4] {
-        s.sum4(acc)
-    }
-
-    #[inline(always)]
-    fn scalar(a: &[f32], b: &[f32]) -> f32 {
-        let mut sum = 0.0;
-        for (x, y) in a.iter().zip(b) {
-            sum += x * y;
-        }
-        sum
     }
 }

@@ -3,56 +3,30 @@
 //! Relative error at most `gamma(n + 2)` for any order of summation, since all terms are positive
 //! (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1).
 
-use super::Step;
+use super::Additive;
 use crate::isa::simd::Simd;
 use crate::set::Metric;
 
 #[derive(Clone, Copy)]
 pub(crate) struct L2Sq;
 
-impl Step for L2Sq {
+impl Additive for L2Sq {
     const METRIC: Metric = Metric::L2Sq;
-    type Rows = Self;
-    type Acc<S: Simd> = S::V;
 
     #[inline(always)]
-    fn zero<S: Simd>(s: S) -> S::V {
-        s.zero()
+    fn term(x: f32, y: f32) -> f32 {
+        (x - y) * (x - y)
     }
 
     #[inline(always)]
-    fn first<S: Simd>(s: S, x: S::V, y: S::V) -> S::V {
+    fn terms<S: Simd>(s: S, x: S::V, y: S::V) -> S::V {
         let d = s.sub(x, y);
         s.mul(d, d)
     }
 
     #[inline(always)]
-    fn step<S: Simd>(s: S, acc: S::V, x: S::V, y: S::V) -> S::V {
+    fn add_terms<S: Simd>(s: S, acc: S::V, x: S::V, y: S::V) -> S::V {
         let d = s.sub(x, y);
         s.mul_add(d, d, acc)
-    }
-
-    #[inline(always)]
-    fn join<S: Simd>(s: S, a: S::V, b: S::V) -> S::V {
-        s.add(a, b)
-    }
-
-    #[inline(always)]
-    fn finish<S: Simd>(s: S, acc: S::V, _context: f32) -> f32 {
-        s.sum(acc)
-    }
-
-    #[inline(always)]
-    fn finish4<S: Simd>(s: S, acc: [S::V; 4], _context: f32) -> [f32; 4] {
-        s.sum4(acc)
-    }
-
-    #[inline(always)]
-    fn scalar(a: &[f32], b: &[f32]) -> f32 {
-        let mut sum = 0.0;
-        for (x, y) in a.iter().zip(b) {
-            sum += (x - y) * (x - y);
-        }
-        sum
     }
 }

@@ -59,6 +59,63 @@ pub(crate) trait Step: Copy + Send + Sync + 'static {
     fn scalar(a: &[f32], b: &[f32]) -> f32;
 }
 
+/// A metric whose value is a plain sum of one term per element.
+pub(crate) trait Additive: Copy + Send + Sync + 'static {
+    /// Which metric it is.
+    const METRIC: Metric;
+    /// The term of one element.
+    fn term(x: f32, y: f32) -> f32;
+    /// The terms of a pair of registers.
+    fn terms<S: Simd>(s: S, x: S::V, y: S::V) -> S::V;
+    /// The terms of a pair of registers, added to `acc`.
+    fn add_terms<S: Simd>(s: S, acc: S::V, x: S::V, y: S::V) -> S::V;
+}
+
+impl<A: Additive> Step for A {
+    const METRIC: Metric = A::METRIC;
+    type Rows = Self;
+    type Acc<S: Simd> = S::V;
+
+    #[inline(always)]
+    fn zero<S: Simd>(s: S) -> S::V {
+        s.zero()
+    }
+
+    #[inline(always)]
+    fn first<S: Simd>(s: S, x: S::V, y: S::V) -> S::V {
+        A::terms(s, x, y)
+    }
+
+    #[inline(always)]
+    fn step<S: Simd>(s: S, acc: S::V, x: S::V, y: S::V) -> S::V {
+        A::add_terms(s, acc, x, y)
+    }
+
+    #[inline(always)]
+    fn join<S: Simd>(s: S, a: S::V, b: S::V) -> S::V {
+        s.add(a, b)
+    }
+
+    #[inline(always)]
+    fn finish<S: Simd>(s: S, acc: S::V, _context: f32) -> f32 {
+        s.sum(acc)
+    }
+
+    #[inline(always)]
+    fn finish4<S: Simd>(s: S, acc: [S::V; 4], _context: f32) -> [f32; 4] {
+        s.sum4(acc)
+    }
+
+    #[inline(always)]
+    fn scalar(a: &[f32], b: &[f32]) -> f32 {
+        let mut sum = 0.0;
+        for (&x, &y) in a.iter().zip(b) {
+            sum += A::term(x, y);
+        }
+        sum
+    }
+}
+
 /// `|x - y|` as the bit pattern of an `f32`: as integers these order like the numbers, and NaN is
 /// above infinity.
 #[cfg(feature = "autovec")]
