@@ -51,7 +51,9 @@ fn bench_all(criterion: &mut Criterion) -> Result<(), Box<dyn Error>> {
     let root = builtin_root();
     let sets = discover(&root)?;
     if sets.is_empty() {
-        return Err(format!("{}: no data set; restore the sets of the source", root.display()).into());
+        return Err(
+            format!("{}: no data set; restore the sets of the source", root.display()).into()
+        );
     }
     for set in sets {
         bench_set(criterion, &set?)?;

@@ -6,7 +6,9 @@
 //! cargo bench -p annvil-harness --features callgrind --bench instructions
 //! ```
 //!
-//! The runner's version must be the library's. x86-64 only.
+//! The runner's version must be the library's. x86-64 only. Another profile than cargo's own for
+//! benches counts its overflow checks and missing inlining, and is compared with whatever was
+//! counted last.
 //!
 //! A count is exact and the same in every run, so it finds an added instruction that no timing
 //! finds. It is no measure of speed: it knows no latency, no port and no cache. Read it as an
@@ -19,6 +21,7 @@
 //! not be counted: it dies of the first AVX-512 instruction.
 //!
 //! Every kernel is compared with the oracle in the process that counts it, before counting starts.
+#![expect(missing_docs, reason = "the macros of iai-callgrind make public items without it")]
 
 use annvil_kernels::testkit::cases::{Case, Recipe};
 use annvil_kernels::testkit::verify_batch;

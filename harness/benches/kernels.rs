@@ -92,7 +92,8 @@ fn bench_op(criterion: &mut Criterion, op: &dyn AnyOp, cases: &[Case]) {
             let mut verified = None;
             group.bench_function(BenchmarkId::new(variant.name, dim), |bencher| {
                 selected = true;
-                let out = verified.get_or_insert_with(|| verify(op, variant.name, &*runner, &batch));
+                let out =
+                    verified.get_or_insert_with(|| verify(op, variant.name, &*runner, &batch));
                 bencher.iter(|| {
                     runner.run(black_box(&batch), out);
                     black_box(out.as_slice());
