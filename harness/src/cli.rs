@@ -107,6 +107,9 @@ pub(crate) struct BenchArgs {
     /// Seed of orders and offsets
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
+    /// The build to measure: base, v3, v4 or native (taken by `cargo xtask`, which makes it)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) build: Option<String>,
     /// Exit with 4 if a cell is undecided or noisy
     #[arg(long)]
     pub(crate) fail_noisy: bool,

@@ -63,6 +63,14 @@ pub fn build_name() -> String {
         .to_owned()
 }
 
+/// What to add to a command so that it measures this build: ` --build v3`, or nothing.
+pub fn build_option() -> String {
+    match build_name().as_str() {
+        "base" => String::new(),
+        cpu => format!(" --build {}", cpu.strip_prefix("x86-64-").unwrap_or(cpu)),
+    }
+}
+
 /// The revision of the tree at `root`; empty where there is no git or no repository.
 pub fn source(root: &Path) -> Source {
     let git = |args: &[&str]| {

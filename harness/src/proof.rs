@@ -64,7 +64,9 @@ pub fn prove(
     let rows = if batch.ids.is_empty() { batch.rows.slice(0, few) } else { batch.rows };
     let ids = &batch.ids[..batch.ids.len().min(few)];
     // A scan takes every row it is given: give it a few, whatever it ignores.
-    let scan = Batch { rows: first_rows(rows, few), ids: &[], ..*batch };
+    let rows = first_rows(rows, few);
+    let inv_norms = &batch.inv_norms[..batch.inv_norms.len().min(rows.len())];
+    let scan = Batch { rows, inv_norms, ids: &[], ..*batch };
     let listed = Batch { ids, ..*batch };
     let short = if values == batch.ids.len() { listed } else { scan };
     let mut out = vec![0.0; few];

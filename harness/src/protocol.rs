@@ -148,7 +148,8 @@ impl CellSpec {
     pub fn command(&self) -> String {
         let Self { op, dim, residence, alignment } = self;
         format!(
-            "cargo xtask bench --op {op} --dim {dim} --residence {residence} --align {alignment}"
+            "cargo xtask bench --op {op} --dim {dim} --residence {residence} --align {alignment}{}",
+            crate::env::build_option()
         )
     }
 }

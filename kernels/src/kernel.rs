@@ -187,12 +187,18 @@ impl<S: Shape> Bound<S> {
     /// Runs on a whole batch, one value per id or per row.
     ///
     /// # Panics
-    /// If the dimension or the length of `out` differs from the batch's, or an id is out of range.
+    /// If the dimension differs from the batch's, `out` is not one value per id or row, an id is no
+    /// row, or the shape reads inverse norms and there is not one per row.
     #[inline]
     pub fn run(&self, batch: &Batch<'_, S::Query, S::Code>, out: &mut [S::Value]) {
         assert_eq!(batch.rows.dim(), self.dim, "rows of another dimension than the kernel's");
         assert_eq!(batch.query.len(), self.dim, "a query of another dimension than the kernel's");
         assert_eq!(out.len(), S::outputs(batch), "one output per value");
+        let norms = batch.inv_norms.len();
+        assert!(
+            !S::NORMS || norms == batch.rows.len(),
+            "{norms} inverse norms, one per row wanted"
+        );
         // SAFETY: `bind` checked the level of the entry on this CPU, and the lengths were checked
         // above against the dimension it was resolved for.
         unsafe { S::drive(self.entry, batch, out) }

@@ -2,7 +2,7 @@
 //! verified against an oracle, and resolved once into a plain function pointer.
 //!
 //! A kernel has four coordinates, `encoding/metric/shape#variant`, for example
-//! `f32/l2sq/gather#avx512-pf4`. [`ops`] lists every operation; each lists its variants with the
+//! `f32/l2sq/gather#avx512-r4-pf4`. [`ops`] lists every operation; each lists its variants with the
 //! instruction-set level they need and whether this CPU has it. Tests, benches and reports are
 //! loops over that list.
 //!
@@ -17,7 +17,7 @@
 //!
 //! # What every kernel promises
 //! - It returns the mathematical value: `dot` is the raw inner product, `l2sq` has no root,
-//!   `cosine` is 1 - cos and exactly 1 when either vector is zero.
+//!   `cosine` is 1 - cos, and exactly 1 when either vector is zero and the other finite.
 //! - NaN in any element gives NaN (all metrics); an infinite element gives infinity or NaN.
 //! - It never allocates, locks, logs or reads the environment.
 //! - Its loops are safe Rust over checked slices. What an entry point asks for - its

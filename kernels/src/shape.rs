@@ -48,6 +48,9 @@ pub trait Shape: Sized + 'static {
     /// The function pointer.
     type Entry: Copy + Send + Sync + 'static;
 
+    /// Whether it reads inverse norms.
+    const NORMS: bool;
+
     /// How many values `batch` asks for.
     fn outputs(batch: &Batch<'_, Self::Query, Self::Code>) -> usize;
 
@@ -65,7 +68,7 @@ pub trait Shape: Sized + 'static {
 }
 
 macro_rules! shapes {
-    ($($(#[$doc:meta])* $shape:ident, $name:literal, $entry:ty, $many:ident,
+    ($($(#[$doc:meta])* $shape:ident, $name:literal, norms $norms:literal, $entry:ty, $many:ident,
        |$f:ident, $b:ident, $out:ident| $drive:expr;)*) => {$(
         $(#[$doc])*
         #[derive(Debug)]
@@ -73,6 +76,7 @@ macro_rules! shapes {
 
         impl<Q: Copy + 'static, C: Copy + 'static, V: Copy + 'static> Shape for $shape<Q, C, V> {
             const NAME: &'static str = $name;
+            const NORMS: bool = $norms;
             type Query = Q;
             type Code = C;
             type Value = V;
@@ -94,14 +98,14 @@ macro_rules! shapes {
 
 shapes! {
     /// Two vectors.
-    Pair, "pair", unsafe fn(&[Q], &[C]) -> V, ids, |entry, b, out| {
+    Pair, "pair", norms false, unsafe fn(&[Q], &[C]) -> V, ids, |entry, b, out| {
         for (o, &id) in out.iter_mut().zip(b.ids) {
             // SAFETY: level and dimension are the caller's promise.
             *o = unsafe { entry(b.query, b.rows.row(id as usize)) };
         }
     };
     /// Two vectors whose inverse norms are known.
-    PairNorms, "pair_norms", unsafe fn(&[Q], &[C], f32, f32) -> V, ids, |entry, b, out| {
+    PairNorms, "pair_norms", norms true, unsafe fn(&[Q], &[C], f32, f32) -> V, ids, |entry, b, out| {
         for (o, &id) in out.iter_mut().zip(b.ids) {
             let (row, inv) = (b.rows.row(id as usize), b.inv_norms[id as usize]);
             // SAFETY: level and dimension are the caller's promise.
@@ -109,30 +113,30 @@ shapes! {
         }
     };
     /// One vector.
-    Row, "row", unsafe fn(&[C]) -> V, ids, |entry, b, out| {
+    Row, "row", norms false, unsafe fn(&[C]) -> V, ids, |entry, b, out| {
         for (o, &id) in out.iter_mut().zip(b.ids) {
             // SAFETY: level and dimension are the caller's promise.
             *o = unsafe { entry(b.rows.row(id as usize)) };
         }
     };
     /// One query against every row.
-    Scan, "scan", unsafe fn(&[Q], RowsRef<'_, C>, &mut [V]), rows, |entry, b, out| {
+    Scan, "scan", norms false, unsafe fn(&[Q], RowsRef<'_, C>, &mut [V]), rows, |entry, b, out| {
         // SAFETY: level and dimension are the caller's promise.
         unsafe { entry(b.query, b.rows, out) }
     };
     /// One query against every row, all inverse norms known.
-    ScanNorms, "scan_norms", unsafe fn(&[Q], f32, RowsRef<'_, C>, &[f32], &mut [V]), rows,
+    ScanNorms, "scan_norms", norms true, unsafe fn(&[Q], f32, RowsRef<'_, C>, &[f32], &mut [V]), rows,
     |entry, b, out| {
         // SAFETY: level and dimension are the caller's promise.
         unsafe { entry(b.query, b.query_inv_norm, b.rows, b.inv_norms, out) }
     };
     /// One query against listed rows: a graph's hop.
-    Gather, "gather", unsafe fn(&[Q], RowsRef<'_, C>, &[u32], &mut [V]), ids, |entry, b, out| {
+    Gather, "gather", norms false, unsafe fn(&[Q], RowsRef<'_, C>, &[u32], &mut [V]), ids, |entry, b, out| {
         // SAFETY: level and dimension are the caller's promise.
         unsafe { entry(b.query, b.rows, b.ids, out) }
     };
     /// One query against listed rows, all inverse norms known.
-    GatherNorms, "gather_norms", unsafe fn(&[Q], f32, RowsRef<'_, C>, &[f32], &[u32], &mut [V]),
+    GatherNorms, "gather_norms", norms true, unsafe fn(&[Q], f32, RowsRef<'_, C>, &[f32], &[u32], &mut [V]),
     ids, |entry, b, out| {
         // SAFETY: level and dimension are the caller's promise.
         unsafe { entry(b.query, b.query_inv_norm, b.rows, b.inv_norms, b.ids, out) }

@@ -234,6 +234,37 @@ proptest! {
     }
 }
 
+#[test]
+fn a_zero_vector_hides_no_nan_and_no_infinity() {
+    for (op, variant, families) in available() {
+        if op.metric() != "cosine" || !families.contains(&Family::Nan) {
+            continue;
+        }
+        for dim in [1, 7, 64, 131] {
+            let Some(runner) = bind(op, variant, dim) else { continue };
+            for (element, want_one) in
+                [(0.0, true), (1.0, true), (f32::NAN, false), (f32::INFINITY, false)]
+            {
+                let (zero, mut row) = (vec![0.0; dim], vec![0.5; dim]);
+                row[dim - 1] = element;
+                let rows = RowsRef::packed(&row, dim).unwrap();
+                let inv_norms = [annvil_kernels::inv_norm(&row)];
+                let batch = Batch {
+                    query: &zero,
+                    query_inv_norm: 0.0,
+                    rows,
+                    inv_norms: &inv_norms,
+                    ids: &[0],
+                };
+                let mut out = [0.0];
+                runner.run(&batch, &mut out);
+                let ok = if want_one { out[0] == 1.0 } else { out[0].is_nan() };
+                assert!(ok, "{}#{variant} at {dim}, {element}: {}", op.path(), out[0]);
+            }
+        }
+    }
+}
+
 /// What `run` makes of its output, wrong in one way.
 struct Mutant(fn(&Batch<'_>, usize, f32) -> f32);
 

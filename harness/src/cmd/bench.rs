@@ -24,6 +24,12 @@ const DEFAULT_OUT: &str = "reports/out/latest";
 const SEED: u64 = 20_260_101;
 
 pub(crate) fn run(args: &BenchArgs) -> Result<(), Stop> {
+    if args.build.is_some() {
+        return Err(Stop::usage(format!(
+            "--build is for `cargo xtask bench`, which makes the build; this program is {}",
+            env::build_name()
+        )));
+    }
     let exe = std::env::current_exe()
         .map_err(|e| Stop::failed(format!("cannot find this program's file: {e}")))?;
     let out_dir = out_dir(args)?;
@@ -256,8 +262,11 @@ fn command_line(args: &BenchArgs, plan: &Plan) -> String {
     list("variant", s.variants.clone());
     list("data", args.data.iter().map(|d| d.display().to_string()).collect());
     words.push(format!(
-        "--processes {} --rounds {} --seed {}",
-        plan.processes, plan.rounds, plan.seed
+        "--processes {} --rounds {} --seed {}{}",
+        plan.processes,
+        plan.rounds,
+        plan.seed,
+        env::build_option()
     ));
     words.join(" ")
 }

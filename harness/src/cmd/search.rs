@@ -25,10 +25,9 @@ impl Searches {
     /// The built-in sets and those of `--data`; none if the command line asks for certain cells.
     pub(crate) fn find(args: &BenchArgs) -> Result<Self, Stop> {
         let forced = forced()?;
-        let command = match &args.data {
-            Some(dir) => format!("cargo xtask bench --data {}", dir.display()),
-            None => "cargo xtask bench".to_owned(),
-        };
+        let data = args.data.as_ref().map(|dir| format!(" --data {}", dir.display()));
+        let build = annvil_harness::env::build_option();
+        let command = format!("cargo xtask bench{}{build}", data.unwrap_or_default());
         let mut sets = Vec::new();
         if args.selection() == Selection::default() {
             for root in roots(args.data.clone()) {

@@ -7,20 +7,35 @@ use std::io::IsTerminal;
 
 const PACKAGE: &str = "annvil-harness";
 
-/// Hands `verb` and its arguments, unread, to the release build of the harness.
+/// The builds that `--build NAME` chooses from, and the CPU each is compiled for. The record names
+/// the build by that CPU; rows of different builds are never mixed.
+const BUILDS: [(&str, Option<&str>); 4] = [
+    ("base", None),
+    ("v3", Some("x86-64-v3")),
+    ("v4", Some("x86-64-v4")),
+    ("native", Some("native")),
+];
+
+/// Hands `verb` and its arguments, unread but for `--build`, to the release build of the harness.
 pub(crate) fn run(verb: &str, args: Vec<OsString>) -> Outcome {
+    let (cpu, args) = chosen_build(args)?;
     let manifest = shell::root().join("Cargo.toml");
     let select = |sub: &str| {
         let mut cargo = shell::cargo();
         cargo.arg(sub).args(["--release", "--package", PACKAGE, "--manifest-path"]).arg(&manifest);
+        if let Some(cpu) = cpu {
+            // A folder of its own, so that builds do not evict each other.
+            cargo.env("CARGO_TARGET_DIR", shell::target_dir().join(format!("build-{cpu}")));
+            cargo.env("RUSTFLAGS", format!("-Ctarget-cpu={cpu}"));
+        }
         cargo
     };
 
     let mut build = select("build");
-    let built = shell::target_dir()
-        .join("release")
-        .join(PACKAGE)
-        .with_extension(std::env::consts::EXE_EXTENSION);
+    let folder =
+        cpu.map_or_else(shell::target_dir, |cpu| shell::target_dir().join(format!("build-{cpu}")));
+    let built =
+        folder.join("release").join(PACKAGE).with_extension(std::env::consts::EXE_EXTENSION);
     if !built.exists() {
         eprintln!("xtask: the first release build takes a few minutes; later ones do not");
     } else if !std::io::stderr().is_terminal() {
@@ -35,4 +50,42 @@ pub(crate) fn run(verb: &str, args: Vec<OsString>) -> Outcome {
 
     let mut harness = select("run");
     shell::become_program(harness.args(["--quiet", "--", verb]).args(args))
+}
+
+/// Takes `--build NAME` out of the arguments: the CPU to compile for, and the rest.
+fn chosen_build(args: Vec<OsString>) -> Result<(Option<&'static str>, Vec<OsString>), Stop> {
+    let (mut cpu, mut rest) = (None, Vec::new());
+    let mut args = args.into_iter();
+    while let Some(arg) = args.next() {
+        let name = match arg.to_str() {
+            Some("--build") => args.next().unwrap_or_default(),
+            Some(text) if text.starts_with("--build=") => text["--build=".len()..].into(),
+            _ => {
+                rest.push(arg);
+                continue;
+            }
+        };
+        let known = BUILDS.iter().find(|(build, _)| name.to_str() == Some(build));
+        let known = known.ok_or_else(|| {
+            let names: Vec<_> = BUILDS.iter().map(|(build, _)| *build).collect();
+            Stop::usage(format!("--build takes one of {}", names.join(", ")))
+        })?;
+        cpu = known.1;
+    }
+    Ok((cpu, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_build_is_taken_out_and_the_rest_left_alone() {
+        let of = |words: &[&str]| chosen_build(words.iter().map(Into::into).collect());
+        let (cpu, rest) = of(&["x", "--build", "native", "--dim", "8"]).unwrap();
+        assert_eq!((cpu, rest), (Some("native"), vec!["x".into(), "--dim".into(), "8".into()]));
+        assert_eq!(of(&["--build=v3"]).unwrap().0, Some("x86-64-v3"));
+        assert_eq!(of(&["--build", "base"]).unwrap().0, None);
+        assert!(of(&["--build", "z80"]).is_err() && of(&["--build"]).is_err());
+    }
 }

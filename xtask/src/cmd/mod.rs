@@ -57,7 +57,7 @@ const VERBS: &[Verb] = &[
     },
     Verb { name: "promote", about: "turn a recorded run into the winners table", action: Harness },
     Verb { name: "report", about: "draw the page of a recorded run again", action: Harness },
-    Verb { name: "data", about: "list or verify the vector sets", action: Harness },
+    Verb { name: "data", about: "list, verify or cut the vector sets", action: Harness },
     Verb {
         name: "env",
         about: "describe this machine and toolchain, as a run records them",

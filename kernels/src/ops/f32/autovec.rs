@@ -19,7 +19,7 @@ mod imp {
     use multiversion::multiversion;
 
     use crate::layout::RowsRef;
-    use crate::ops::f32::metric::abs_bits;
+    use crate::ops::f32::metric::{abs_bits, distance};
     use crate::shape::cosine_from_norms;
 
     /// Independent lanes.
@@ -75,10 +75,7 @@ mod imp {
     fn cosine_body(a: &[f32], b: &[f32]) -> f32 {
         // Three plain sums: one loop with three arrays does not fit the registers of most targets.
         let (xy, xx, yy) = (dot_body(a, b), dot_body(a, a), dot_body(b, b));
-        if xx == 0.0 || yy == 0.0 {
-            return 1.0;
-        }
-        1.0 - xy / (xx.sqrt() * yy.sqrt())
+        distance(xy, xx, yy)
     }
 
     macro_rules! metric {

@@ -1,4 +1,5 @@
-//! Cosine distance: `1 - x.y / (|x| |y|)`; exactly 1 when either vector is zero.
+//! Cosine distance: `1 - x.y / (|x| |y|)`; exactly 1 when either vector is zero and
+//! the other finite.
 //!
 //! One pass over both vectors. The squared norms must lie in the normal range of `f32`: below it
 //! they count as zero or lose digits, above it the value is NaN. The error is at most
@@ -18,9 +19,10 @@ pub(crate) struct CosineRows;
 
 /// `1 - xy / sqrt(xx * yy)` from three sums, the roots taken apart so that no product overflows.
 #[inline(always)]
-fn distance(xy: f32, xx: f32, yy: f32) -> f32 {
+pub(crate) fn distance(xy: f32, xx: f32, yy: f32) -> f32 {
     if xx == 0.0 || yy == 0.0 {
-        return 1.0;
+        // A zero vector is at distance 1; NaN and infinity in the other one still show, in `xy`.
+        return 1.0 + (xy - xy);
     }
     1.0 - xy / (xx.sqrt() * yy.sqrt())
 }
