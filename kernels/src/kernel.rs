@@ -102,6 +102,11 @@ impl<O: Op> Variant<O> {
         Self { name, level, technique, code: Code::Absent(why) }
     }
 
+    /// Its name.
+    pub(crate) const fn name(&self) -> &'static str {
+        self.name
+    }
+
     /// What is known of the variant without running it.
     #[must_use]
     pub(crate) fn meta(&self) -> VariantMeta {

@@ -149,6 +149,10 @@ impl AlignedRows {
             return Err(LayoutError::ZeroDim);
         }
         let too_large = LayoutError::TooLarge { rows: len, dim };
+        // A row must have a stride and a length in bytes, even if there is none yet.
+        if dim > isize::MAX as usize / (2 * LINE) {
+            return Err(too_large);
+        }
         let count = len.checked_mul(dim.div_ceil(LINE)).ok_or(too_large)?;
         let mut lines = Vec::new();
         lines.try_reserve_exact(count).map_err(|_| too_large)?;

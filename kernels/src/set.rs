@@ -3,7 +3,7 @@
 use core::fmt;
 
 use crate::isa::Level;
-use crate::kernel::{BindError, Bound, Op, bind};
+use crate::kernel::{BindError, Bound, Op, Variant, bind};
 use crate::ops::f32::F32;
 use crate::ops::f32::metric::{Cosine, Dot, L1, L2Sq, Linf, Step};
 use crate::shape::{Gather, Pair, Row, Scan, Shape};
@@ -123,14 +123,17 @@ fn resolve<O: Op>(
 ) -> Result<Bound<O::Shape>, BindError> {
     let coordinates =
         Coordinates { encoding: O::ENCODING, metric: O::METRIC, shape: <O::Shape as Shape>::NAME };
-    let names: Vec<&str> = O::VARIANTS.iter().map(|v| v.meta().name).collect();
-    let level = match forced.choice(&coordinates, &names) {
+    let names: Vec<&str> = O::VARIANTS.iter().map(Variant::name).collect();
+    let (level, exact) = match forced.choice(&coordinates, &names) {
         Some(Choice::Variant(name)) => return bind::<O>(name, dim),
-        Some(Choice::Level(level)) => *level,
-        None => Level::best(),
+        Some(Choice::Level(level)) => (*level, true),
+        None => (Level::best(), false),
     };
+    // The winner on a CPU of one level may be a variant of a lower one; whoever forces a level wants
+    // that level and no other.
     if let Some(winner) = winners::find(&coordinates.path(), level, dim, residence)
         && let Ok(bound) = bind::<O>(winner.variant, dim)
+        && (!exact || bound.level() == level)
     {
         return Ok(bound);
     }

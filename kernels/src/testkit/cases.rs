@@ -16,25 +16,40 @@ pub enum Family {
     Subnormal,
     /// Around the square root of the largest number: squares overflow, sums may.
     Huge,
-    /// Uniform with NaN in one place of a row.
+    /// Around 1e17: squares are far above 1 and their sums in range.
+    Large,
+    /// Around 1e-16: squares are far below 1 and above the subnormal numbers.
+    Small,
+    /// Uniform with NaN in one place of each row.
     Nan,
-    /// Uniform with an infinity in one place.
+    /// Uniform with NaN in one place of the query.
+    NanQuery,
+    /// Uniform with an infinity in one place of each row.
     Infinite,
+    /// Uniform with an infinity in one place of the query.
+    InfiniteQuery,
     /// The rows are zero vectors.
     ZeroRow,
+    /// The query is a zero vector.
+    ZeroQuery,
 }
 
 impl Family {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 13] = [
         Self::Uniform,
         Self::Lognormal,
         Self::Cancelling,
         Self::Subnormal,
         Self::Huge,
+        Self::Large,
+        Self::Small,
         Self::Nan,
+        Self::NanQuery,
         Self::Infinite,
+        Self::InfiniteQuery,
         Self::ZeroRow,
+        Self::ZeroQuery,
     ];
 }
 
@@ -82,6 +97,9 @@ impl Random {
                 f32::from_bits(sign | (self.bits() as u32 & 0x007f_ffff) >> self.below(24))
             }
             Family::Huge => ((2.0 * self.unit() - 1.0) * 3.6e19) as f32,
+            Family::Large => ((2.0 * self.unit() - 1.0) * 1e17) as f32,
+            Family::Small => ((2.0 * self.unit() - 1.0) * 1e-16) as f32,
+            Family::ZeroQuery => 0.0,
             _ => (2.0 * self.unit() - 1.0) as f32,
         }
     }
@@ -136,6 +154,12 @@ impl Recipe {
         for x in &mut query[query_at..] {
             *x = random.value(self.family);
         }
+        let at = query_at + random.below(self.dim);
+        match (self.family, query.get_mut(at)) {
+            (Family::NanQuery, Some(x)) => *x = f32::NAN,
+            (Family::InfiniteQuery, Some(x)) => *x = f32::NEG_INFINITY,
+            _ => {}
+        }
         let (mut rows, rows_at) = placed(self.rows * stride, self.rows_offset);
         for row in rows[rows_at..].chunks_mut(stride) {
             self.fill(&mut row[..self.dim], &query[query_at..], &mut random);
@@ -154,6 +178,7 @@ impl Recipe {
             *x = match self.family {
                 Family::Cancelling => q * (1.0 + 3e-7 * random.below(9) as f32),
                 Family::ZeroRow => 0.0,
+                Family::ZeroQuery => random.value(Family::Uniform),
                 family => random.value(family),
             };
         }

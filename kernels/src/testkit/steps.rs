@@ -90,6 +90,23 @@ mod linux {
         }
     }
 
+    /// Ends a trace: the trap flag off, the handler that was there before, no buffer any more.
+    struct Stop {
+        before: libc::sigaction,
+    }
+
+    impl Drop for Stop {
+        fn drop(&mut self) {
+            // SAFETY: clears the trap flag.
+            unsafe { core::arch::asm!("pushfq", "and qword ptr [rsp], -257", "popfq") };
+            CAPACITY.store(0, Ordering::Relaxed);
+            // SAFETY: puts back the handler that `sigaction` gave.
+            unsafe {
+                libc::sigaction(libc::SIGTRAP, &raw const self.before, core::ptr::null_mut())
+            };
+        }
+    }
+
     pub(super) fn trace(limit: usize, work: &mut dyn FnMut()) -> Result<Vec<Step>, NoTrace> {
         let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let mut addresses = vec![0u64; limit];
@@ -106,15 +123,13 @@ mod linux {
         if unsafe { libc::sigaction(libc::SIGTRAP, &raw const action, &raw mut before) } != 0 {
             return Err(NoTrace::Handler);
         }
-        // SAFETY: sets the trap flag; every trap is handled by `on_trap` until it is cleared.
+        // Declared after the buffer, so it is dropped before it, also when `work` unwinds.
+        let stop = Stop { before };
+        // SAFETY: sets the trap flag; every trap is handled by `on_trap` until `stop` clears it.
         unsafe { core::arch::asm!("pushfq", "or qword ptr [rsp], 0x100", "popfq") };
         work();
-        // SAFETY: clears the trap flag.
-        unsafe { core::arch::asm!("pushfq", "and qword ptr [rsp], -257", "popfq") };
-        // SAFETY: puts back the handler that was there.
-        unsafe { libc::sigaction(libc::SIGTRAP, &raw const before, core::ptr::null_mut()) };
+        drop(stop);
         addresses.truncate(COUNT.load(Ordering::Relaxed));
-        CAPACITY.store(0, Ordering::Relaxed);
         Ok(addresses.into_iter().map(read).collect())
     }
 
@@ -148,6 +163,13 @@ mod tests {
         };
         assert_eq!(count(50), count(50));
         assert!(count(100) >= count(50) + 50);
+    }
+
+    #[test]
+    fn a_panic_ends_the_trace() {
+        let panicked = std::panic::catch_unwind(|| trace(1_000_000, &mut || panic!("on purpose")));
+        assert!(panicked.is_err());
+        assert!(trace(1000, &mut || ()).unwrap().len() < 1000, "the next trace works");
     }
 
     #[test]

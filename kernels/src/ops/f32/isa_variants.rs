@@ -32,13 +32,15 @@ macro_rules! isa_variants {
             isa_variants! { @entries $features, $token;
                 pub(super) fn pair<M: Step>(a: &[f32], b: &[f32]) -> f32 {
                     |s| {
-                        equal(a, b);
+                        // SAFETY: both have the dimension that the entry was resolved for.
+                        unsafe { equal(a, b) };
                         loops::pair::<_, M, 4>(s, a, b)
                     }
                 }
                 pub(super) fn pair_norms[](a: &[f32], b: &[f32], ia: f32, ib: f32) -> f32 {
                     |s| {
-                        equal(a, b);
+                        // SAFETY: both have the dimension that the entry was resolved for.
+                        unsafe { equal(a, b) };
                         cosine_from_norms(loops::pair::<_, Dot, 4>(s, a, b), ia, ib)
                     }
                 }
@@ -113,64 +115,86 @@ macro_rules! isa_variants {
             const LANES: usize = <$token as Simd>::LANES;
 
             /// Tells the compiler that two vectors are of one length.
+            ///
+            /// # Safety
+            /// They are.
             #[inline(always)]
-            fn equal(a: &[f32], b: &[f32]) {
-                // SAFETY: `Bound` checked both lengths before it called the entry.
+            unsafe fn equal(a: &[f32], b: &[f32]) {
+                // SAFETY: the caller's promise.
                 unsafe { core::hint::assert_unchecked(a.len() == b.len()) }
             }
 
             #[allow(dead_code, reason = "levels without straight-line forms")]
             /// Tells the compiler that two vectors have `dim` elements.
+            ///
+            /// # Safety
+            /// They have.
             #[inline(always)]
-            fn sized(a: &[f32], b: &[f32], dim: usize) {
-                // SAFETY: `Bound` checked the lengths against the dimension it was resolved for.
+            unsafe fn sized(a: &[f32], b: &[f32], dim: usize) {
+                // SAFETY: the caller's promise.
                 unsafe { core::hint::assert_unchecked(a.len() == dim && b.len() == dim) }
             }
 
             #[allow(dead_code, reason = "levels without straight-line forms")]
             /// Tells the compiler how many whole registers two vectors have.
+            ///
+            /// # Safety
+            /// They have.
             #[inline(always)]
-            fn whole(a: &[f32], b: &[f32], registers: usize) {
-                equal(a, b);
-                // SAFETY: as for `sized`; the form was chosen by this quotient.
+            unsafe fn whole(a: &[f32], b: &[f32], registers: usize) {
+                // SAFETY: the caller's promise.
+                unsafe { equal(a, b) };
+                // SAFETY: the caller's promise.
                 unsafe { core::hint::assert_unchecked(a.len() / LANES == registers) }
             }
 
             #[allow(dead_code, reason = "levels without straight-line forms")]
+            /// # Safety
+            /// As the other entries.
             #[$features]
-            fn fixed<M: Step, const V: usize, const TAIL: bool>(a: &[f32], b: &[f32]) -> f32 {
+            unsafe fn fixed<M: Step, const V: usize, const TAIL: bool>(a: &[f32], b: &[f32]) -> f32 {
                 // SAFETY: this function enables the token's level.
                 let s = unsafe { <$token>::assume() };
-                whole(a, b, V);
+                // SAFETY: the form was chosen by this quotient of the dimension.
+                unsafe { whole(a, b, V) };
                 loops::pair_fixed::<_, M, V, TAIL>(s, a, b)
             }
 
             #[allow(dead_code, reason = "levels without straight-line forms")]
+            /// # Safety
+            /// As the other entries.
             #[$features]
-            fn fixed_norms<const V: usize, const TAIL: bool>(
+            unsafe fn fixed_norms<const V: usize, const TAIL: bool>(
                 a: &[f32], b: &[f32], ia: f32, ib: f32
             ) -> f32 {
                 // SAFETY: this function enables the token's level.
                 let s = unsafe { <$token>::assume() };
-                whole(a, b, V);
+                // SAFETY: the form was chosen by this quotient of the dimension.
+                unsafe { whole(a, b, V) };
                 cosine_from_norms(loops::pair_fixed::<_, Dot, V, TAIL>(s, a, b), ia, ib)
             }
 
             #[allow(dead_code, reason = "levels without straight-line forms")]
+            /// # Safety
+            /// As the other entries.
             #[$features]
-            fn constant<M: Step, const DIM: usize>(a: &[f32], b: &[f32]) -> f32 {
+            unsafe fn constant<M: Step, const DIM: usize>(a: &[f32], b: &[f32]) -> f32 {
                 // SAFETY: this function enables the token's level.
                 let s = unsafe { <$token>::assume() };
-                sized(a, b, DIM);
+                // SAFETY: the form was chosen by the dimension.
+                unsafe { sized(a, b, DIM) };
                 loops::pair_const::<_, M, DIM>(s, a, b)
             }
 
             #[allow(dead_code, reason = "levels without straight-line forms")]
+            /// # Safety
+            /// As the other entries.
             #[$features]
-            fn constant_norms<const DIM: usize>(a: &[f32], b: &[f32], ia: f32, ib: f32) -> f32 {
+            unsafe fn constant_norms<const DIM: usize>(a: &[f32], b: &[f32], ia: f32, ib: f32) -> f32 {
                 // SAFETY: this function enables the token's level.
                 let s = unsafe { <$token>::assume() };
-                sized(a, b, DIM);
+                // SAFETY: the form was chosen by the dimension.
+                unsafe { sized(a, b, DIM) };
                 cosine_from_norms(loops::pair_const::<_, Dot, DIM>(s, a, b), ia, ib)
             }
 
@@ -229,8 +253,11 @@ macro_rules! isa_variants {
         $vis:vis fn $fn:ident $(<$m:ident: $bound:ident>)? $([])? ($($arg:ident: $ty:ty),* $(,)?)
         $(-> $ret:ty)? { |$s:ident| $body:expr }
     )*) => {$(
+        /// # Safety
+        /// The CPU has the level, and vectors and rows have the dimension that the entry was
+        /// resolved for.
         #[$features]
-        $vis fn $fn $(<$m: $bound>)? ($($arg: $ty),*) $(-> $ret)? {
+        $vis unsafe fn $fn $(<$m: $bound>)? ($($arg: $ty),*) $(-> $ret)? {
             // SAFETY: this function enables the token's level.
             let $s = unsafe { <$token>::assume() };
             $body
@@ -246,7 +273,8 @@ macro_rules! isa_variants {
             #[cfg($when)]
             {
                 let resolve: fn(usize) -> Option<Entry<$op>> = $resolve;
-                // SAFETY: the entries enable the features of the level, and need nothing else.
+                // SAFETY: the entries enable the features of the level, and are chosen by the
+                // dimension that `new` promises them.
                 unsafe { Variant::new(NAME, Level::$level, Technique::$technique, resolve) }
             }
             #[cfg(not($when))]
