@@ -5,54 +5,25 @@
 //! challenger replaces an incumbent when it is faster beyond the margin with its interval clear of
 //! it somewhere in the class and nowhere loses more than 2 %; what cannot be told apart stays with
 //! the incumbent, and without one goes to the variant listed first, the simpler one.
+//!
+//! A run decides only what it measured in whole: every cell of its suite, with every variant that
+//! can win. Less would stretch the classes it has over those it lacks. A noisy cell decides
+//! nothing; a class without any other keeps its incumbent, or stays open for the engine's own
+//! choice. Rows are made only for what the engine reads: distances from cached norms it computes
+//! itself, and pairs and norms it takes to be in a cache.
+
+mod table;
 
 use std::fmt;
 
 use annvil_kernels::{Level, VariantMeta};
-use annvil_reports::schema::{Cell, Run};
-use serde::{Deserialize, Serialize};
+use annvil_reports::schema::{Cell, CellGroup, Host, Run, Verdict};
 
-use crate::hash::fnv1a64;
+pub use self::table::{Entry, Table};
+use crate::protocol::CellSpec;
 
 /// Largest loss in any cell of a class that a challenger may have.
 const MAX_LOSS: f64 = 1.02;
-
-/// One row of `winners.toml`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Entry {
-    /// `encoding/metric/shape`.
-    pub op: String,
-    /// Best level of the CPU that was measured.
-    pub level: String,
-    /// `cache` or `dram`.
-    pub residence: String,
-    /// Smallest dimension of the class.
-    pub min_dim: usize,
-    /// Largest dimension of the class; absent for the last one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_dim: Option<usize>,
-    /// The winner.
-    pub variant: String,
-    /// Time of the next best candidate over the winner's, at the class's measured dimensions,
-    /// the smallest; absent without another candidate.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub next_ratio: Option<f64>,
-    /// Lower end of that ratio's interval.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub next_ratio_lo: Option<f64>,
-    /// The run: when it began, at which revision.
-    pub record: String,
-}
-
-/// `winners.toml`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Table {
-    /// The winners.
-    #[serde(default)]
-    pub winner: Vec<Entry>,
-}
 
 /// Why a run promotes nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +34,29 @@ pub enum PromoteError {
         /// The profile.
         profile: String,
     },
+    /// Nobody can tell which code was measured.
+    Source {
+        /// Why.
+        why: &'static str,
+    },
+    /// The run measured less than its suite has.
+    Partial {
+        /// Cells or rows that are missing.
+        missing: usize,
+        /// The first of them.
+        first: String,
+    },
+    /// The table tells more dimensions apart than the run measured.
+    Coarser {
+        /// The op.
+        op: String,
+        /// The residence class.
+        residence: String,
+        /// Where the table has a border.
+        dim: usize,
+    },
+    /// The record's CPU flags name no level.
+    NoLevel,
     /// No cell has a candidate that ran.
     NoCandidate,
     /// A file of the table is not what it should be.
@@ -82,8 +76,29 @@ impl fmt::Display for PromoteError {
                 "the run was measured with the profile {profile:?}; winners need `release`: run \
                  `cargo xtask bench` and promote its folder"
             ),
+            Self::Source { why } => write!(
+                f,
+                "the run was measured on {why}, so its evidence cannot be found again: commit and \
+                 run again, or say --allow-dirty"
+            ),
+            Self::Partial { missing, first } => write!(
+                f,
+                "the run is a part of its suite: {missing} cells or rows are missing, the first \
+                 is {first}; promote a run without --op, --dim, --variant and the like, made by \
+                 this version"
+            ),
+            Self::Coarser { op, residence, dim } => write!(
+                f,
+                "the table tells dimensions of {op} ({residence}) apart at {dim}, which the run \
+                 did not measure: it came from a fuller run; promote one of `bench --full`, or \
+                 take those rows out of winners.toml"
+            ),
+            Self::NoLevel => {
+                f.write_str("the record does not say which instruction-set level its CPU has")
+            }
             Self::NoCandidate => f.write_str(
-                "no cell of the run has a hand-written or scalar variant that was timed and verified",
+                "no cell of the run has a hand-written or scalar variant that was timed and \
+                 verified without noise",
             ),
             Self::BadFile { file, why } => write!(f, "{file}: {why}"),
         }
@@ -91,6 +106,24 @@ impl fmt::Display for PromoteError {
 }
 
 impl std::error::Error for PromoteError {}
+
+/// What a run is held against.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms<'a> {
+    /// The cells of the run's suite, un-narrowed.
+    pub suite: &'a [CellSpec],
+    /// Take a run of a tree with uncommitted changes, or of no known revision.
+    pub allow_dirty: bool,
+}
+
+/// What a run makes of the table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Promotion {
+    /// The table after the run.
+    pub table: Table,
+    /// Classes that the run could not decide, in words.
+    pub undecided: Vec<String>,
+}
 
 /// A candidate in one cell, times relative to the cell's best of any technique.
 #[derive(Debug, Clone, Copy)]
@@ -100,7 +133,9 @@ struct Showing {
     hi: f64,
 }
 
-/// The measured cells of one op, residence class and dimension, candidates by name.
+/// The cells of one op, residence class and dimension, the noisy ones left out: their candidates
+/// by name.
+#[derive(Debug)]
 struct Class<'a> {
     op: &'a str,
     residence: &'static str,
@@ -113,75 +148,161 @@ struct Class<'a> {
 /// `variants` gives an op's variants in the registry's order.
 ///
 /// # Errors
-/// An unoptimised run, or one without candidates.
+/// A run that is unoptimised, of unknown source, partial or coarser than the table, and one
+/// without candidates.
 pub fn promote(
     run: &Run,
     before: &Table,
     variants: impl Fn(&str) -> Vec<VariantMeta>,
-) -> Result<Table, PromoteError> {
-    if !["release", "bench"].contains(&run.toolchain.profile.as_str()) {
-        return Err(PromoteError::Profile { profile: run.toolchain.profile.clone() });
-    }
-    let level = run
-        .cells
-        .iter()
-        .filter(|c| c.has_run())
-        .filter_map(|c| Level::ALL.into_iter().find(|l| l.name() == c.level))
-        .max()
-        .ok_or(PromoteError::NoCandidate)?;
-    let mut classes = classes(run);
-    classes.retain(|c| c.cells.iter().all(|cell| !cell.is_empty()));
-    if classes.is_empty() {
+    terms: Terms<'_>,
+) -> Result<Promotion, PromoteError> {
+    check_origin(run, terms.allow_dirty)?;
+    let level = best_level(&run.host, &run.toolchain.target).ok_or(PromoteError::NoLevel)?;
+    let groups = run.groups();
+    check_whole(&groups, terms.suite, &variants)?;
+    let classes = classes(&groups, terms.suite);
+    if classes.iter().all(|c| c.cells.iter().all(Vec::is_empty)) {
         return Err(PromoteError::NoCandidate);
     }
     let short: String = run.source.revision.chars().take(12).collect();
-    let record = format!("{} {short}", run.created);
-    let mut entries: Vec<Entry> = Vec::new();
-    for class in &classes {
-        let incumbent = before.winner.iter().find(|w| {
-            w.op == class.op
-                && w.level == level.name()
-                && w.residence == class.residence
-                && (w.min_dim..=w.max_dim.unwrap_or(usize::MAX)).contains(&class.dim)
-        });
-        let order: Vec<&str> = variants(class.op).iter().map(|v| v.name).collect();
-        let Some(choice) =
-            choose(class, &order, incumbent.map(|w| w.variant.as_str()), run.rule.margin)
-        else {
-            continue;
-        };
-        extend(&mut entries, class, level, choice, &record);
+    let record = format!("{} {short}{}", run.created, if run.source.dirty { "+" } else { "" });
+    let mut winner = before.winner.clone();
+    let mut undecided = Vec::new();
+    for part in classes.chunk_by(|a, b| (a.op, a.residence) == (b.op, b.residence)) {
+        let Some(Class { op, residence, .. }) = part.first() else { continue };
+        let ours =
+            |w: &Entry| w.op == *op && w.level == level.name() && w.residence == *residence;
+        let incumbents: Vec<Entry> = winner.iter().filter(|w| ours(w)).cloned().collect();
+        check_borders(&incumbents, part)?;
+        winner.retain(|w| !ours(w));
+        let order: Vec<&str> = variants(op).iter().map(|v| v.name).collect();
+        let decided = decide(part, &incumbents, &order, run.rule.margin, &mut undecided);
+        winner.extend(join(decided, level, &record));
     }
-    open_ends(&mut entries);
-    let replaced = |w: &Entry| {
-        entries.iter().any(|e| e.op == w.op && e.level == w.level && e.residence == w.residence)
-    };
-    let mut winner: Vec<Entry> = before.winner.iter().filter(|w| !replaced(w)).cloned().collect();
-    winner.append(&mut entries);
     winner.sort_by(|a, b| {
         (&a.op, &a.level, &a.residence, a.min_dim).cmp(&(&b.op, &b.level, &b.residence, b.min_dim))
     });
-    Ok(Table { winner })
+    Ok(Promotion { table: Table { winner }, undecided })
 }
 
-/// Groups the cells by op, residence class and dimension, in that order.
-fn classes(run: &Run) -> Vec<Class<'_>> {
-    let mut classes: Vec<Class<'_>> = Vec::new();
-    for group in run.groups() {
-        let residence = if group.key.residence == "DRAM" { "dram" } else { "cache" };
-        let showings = group.cells.iter().filter_map(|c| Some((c.variant.as_str(), showing(c)?)));
-        let showings: Vec<(&str, Showing)> = showings.collect();
-        let same = |c: &&mut Class<'_>| {
-            c.op == group.key.op && c.residence == residence && c.dim == group.key.dim
+/// Refuses a build or a source that is no evidence.
+fn check_origin(run: &Run, allow_dirty: bool) -> Result<(), PromoteError> {
+    if !["release", "bench"].contains(&run.toolchain.profile.as_str()) {
+        return Err(PromoteError::Profile { profile: run.toolchain.profile.clone() });
+    }
+    let why = match (run.source.dirty, run.source.revision.is_empty()) {
+        _ if allow_dirty => return Ok(()),
+        (true, _) => "a tree with uncommitted changes",
+        (false, true) => "a tree of no known revision",
+        (false, false) => return Ok(()),
+    };
+    Err(PromoteError::Source { why })
+}
+
+/// The best level of the CPU that was measured, by its flags: not that of the variants that ran,
+/// since the engine asks for the winners of its CPU's best level.
+fn best_level(host: &Host, target: &str) -> Option<Level> {
+    let has = |flags: &[&str]| flags.iter().all(|f| host.flags.iter().any(|h| h == f));
+    if target.starts_with("x86_64") {
+        let avx2 = has(&["avx2", "fma"]);
+        return Some(if avx2 && has(&["avx512f", "avx512bw", "avx512dq", "avx512vl"]) {
+            Level::Avx512
+        } else if avx2 {
+            Level::Avx2
+        } else if has(&["sse4_2", "popcnt"]) {
+            Level::Sse42
+        } else {
+            return None;
+        });
+    }
+    target.starts_with("aarch64").then_some(Level::Neon)
+}
+
+/// Whether the engine looks for winners of this shape and residence class.
+fn engine_reads(op: &str, residence: &str) -> bool {
+    match op.rsplit('/').next() {
+        Some("pair" | "row") => residence == "cache",
+        Some("scan" | "gather") => true,
+        _ => false,
+    }
+}
+
+fn residence_class(residence: &str) -> &'static str {
+    if residence == "DRAM" { "dram" } else { "cache" }
+}
+
+fn is_native(technique: &str) -> bool {
+    technique == "hand" || technique == "scalar"
+}
+
+/// Refuses a run that lacks a cell of its suite, or a variant in one of them.
+fn check_whole(
+    groups: &[CellGroup<'_>],
+    suite: &[CellSpec],
+    variants: impl Fn(&str) -> Vec<VariantMeta>,
+) -> Result<(), PromoteError> {
+    let mut missing: Vec<String> = Vec::new();
+    for spec in suite {
+        let residence = spec.residence.to_string();
+        if !engine_reads(&spec.op, residence_class(&residence)) {
+            continue;
+        }
+        let group = groups.iter().find(|g| {
+            g.key.op == spec.op
+                && g.key.dim == spec.dim
+                && g.key.residence == residence
+                && g.key.alignment == spec.alignment.bytes()
+        });
+        let Some(group) = group else {
+            missing.push(spec.to_string());
+            continue;
         };
-        match classes.iter_mut().find(same) {
-            Some(class) => class.cells.push(showings),
-            None => classes.push(Class {
-                op: group.key.op,
-                residence,
-                dim: group.key.dim,
-                cells: vec![showings],
-            }),
+        for v in variants(&spec.op).iter().filter(|v| is_native(v.technique.name())) {
+            if !group.cells.iter().any(|c| c.variant == v.name) {
+                missing.push(format!("{spec}#{}", v.name));
+            }
+        }
+    }
+    match missing.len() {
+        0 => Ok(()),
+        n => Err(PromoteError::Partial { missing: n, first: missing.swap_remove(0) }),
+    }
+}
+
+/// Refuses to replace borders that the run did not measure: it would stretch over them.
+fn check_borders(incumbents: &[Entry], part: &[Class<'_>]) -> Result<(), PromoteError> {
+    let measured = |dim: usize| part.iter().any(|c| c.dim == dim);
+    for w in incumbents {
+        let borders = [w.min_dim.checked_sub(1).filter(|d| *d > 0), w.max_dim];
+        if let Some(dim) = borders.into_iter().flatten().find(|d| !measured(*d)) {
+            let (op, residence) = (w.op.clone(), w.residence.clone());
+            return Err(PromoteError::Coarser { op, residence, dim });
+        }
+    }
+    Ok(())
+}
+
+/// Groups the cells of the suite by op, residence class and dimension, in that order. A class
+/// whose cells are all noisy is there without cells.
+fn classes<'a>(groups: &[CellGroup<'a>], suite: &[CellSpec]) -> Vec<Class<'a>> {
+    let mut classes: Vec<Class<'a>> = Vec::new();
+    for group in groups {
+        let residence = residence_class(group.key.residence);
+        let (op, dim) = (group.key.op, group.key.dim);
+        let in_suite = suite.iter().any(|s| {
+            s.op == op && s.dim == dim && residence_class(s.residence.name()) == residence
+        });
+        if !in_suite || !engine_reads(op, residence) {
+            continue;
+        }
+        let at = classes.iter().position(|c| (c.op, c.residence, c.dim) == (op, residence, dim));
+        let at = at.unwrap_or_else(|| {
+            classes.push(Class { op, residence, dim, cells: Vec::new() });
+            classes.len() - 1
+        });
+        if group.verdict() != Some(Verdict::Noisy) {
+            let named = |c: &&'a Cell| Some((c.variant.as_str(), showing(c)?));
+            classes[at].cells.push(group.cells.iter().filter_map(named).collect());
         }
     }
     classes.sort_by_key(|c| (c.op, c.residence, c.dim));
@@ -190,11 +311,89 @@ fn classes(run: &Run) -> Vec<Class<'_>> {
 
 /// A row as a candidate: part of the engine's build, verified, timed with an interval.
 fn showing(cell: &Cell) -> Option<Showing> {
-    let native = cell.technique == "hand" || cell.technique == "scalar";
-    if !native || !cell.verified || !cell.has_run() {
+    if !is_native(&cell.technique) || !cell.verified || !cell.has_run() {
         return None;
     }
     Some(Showing { ratio: cell.ratio_to_best?, lo: cell.ratio_lo?, hi: cell.ratio_hi? })
+}
+
+/// What holds for one class: an incumbent that stays for want of a decision keeps its evidence.
+enum Decision<'a> {
+    Chosen(Choice<'a>),
+    Kept(Entry),
+}
+
+/// Decides each class of one op and residence: it reaches from behind the one before to its own
+/// dimension, the last to any. Classes that stay undecided without an incumbent are left out.
+fn decide<'c, 'a>(
+    part: &'c [Class<'a>],
+    incumbents: &[Entry],
+    order: &[&str],
+    margin: f64,
+    undecided: &mut Vec<String>,
+) -> Vec<(&'c Class<'a>, usize, Option<usize>, Decision<'a>)> {
+    let mut decided = Vec::new();
+    let mut min_dim = 1;
+    for (i, class) in part.iter().enumerate() {
+        let max_dim = (i + 1 < part.len()).then_some(class.dim);
+        let incumbent = incumbents.iter().find(|w| {
+            (w.min_dim..=w.max_dim.unwrap_or(usize::MAX)).contains(&class.dim)
+                && order.contains(&w.variant.as_str())
+        });
+        let choice = choose(class, order, incumbent.map(|w| w.variant.as_str()), margin);
+        let kept = || Some(Decision::Kept(incumbent?.clone()));
+        if choice.is_none() {
+            let what = if incumbent.is_some() { "its incumbent stays" } else { "left open" };
+            undecided.push(format!(
+                "{} {} dim {}: no quiet cell with a candidate, {what}",
+                class.op, class.residence, class.dim
+            ));
+        }
+        if let Some(decision) = choice.map(Decision::Chosen).or_else(kept) {
+            decided.push((class, min_dim, max_dim, decision));
+        }
+        min_dim = class.dim + 1;
+    }
+    decided
+}
+
+/// The rows of decided classes; neighbours with one winner on one evidence become one row.
+fn join(
+    decided: Vec<(&Class<'_>, usize, Option<usize>, Decision<'_>)>,
+    level: Level,
+    record: &str,
+) -> Vec<Entry> {
+    let mut entries: Vec<Entry> = Vec::new();
+    for (class, min_dim, max_dim, decision) in decided {
+        let entry = match decision {
+            Decision::Kept(old) => Entry { min_dim, max_dim, ..old },
+            Decision::Chosen((variant, next)) => Entry {
+                op: class.op.to_owned(),
+                level: level.name().to_owned(),
+                residence: class.residence.to_owned(),
+                min_dim,
+                max_dim,
+                variant: variant.to_owned(),
+                next_ratio: next.map(|n| rounded(n.0)),
+                next_ratio_lo: next.map(|n| rounded(n.1)),
+                record: record.to_owned(),
+            },
+        };
+        let last = entries.last_mut().filter(|last| {
+            last.variant == entry.variant
+                && last.record == entry.record
+                && last.max_dim.is_some_and(|d| d + 1 == entry.min_dim)
+        });
+        match last {
+            Some(last) => {
+                last.max_dim = entry.max_dim;
+                last.next_ratio = least(last.next_ratio, entry.next_ratio);
+                last.next_ratio_lo = least(last.next_ratio_lo, entry.next_ratio_lo);
+            }
+            None => entries.push(entry),
+        }
+    }
+    entries
 }
 
 /// The chosen variant, and the ratio of the next candidate to it with its lower end.
@@ -253,52 +452,6 @@ fn beats(a: &[Showing], b: &[Showing], margin: f64) -> bool {
         && pairs().all(|(b, a)| a.ratio <= MAX_LOSS * b.ratio)
 }
 
-/// Adds a class: it reaches from behind the class before to its own dimension.
-fn extend(
-    entries: &mut Vec<Entry>,
-    class: &Class<'_>,
-    level: Level,
-    choice: Choice<'_>,
-    record: &str,
-) {
-    let (variant, next) = choice;
-    let (ratio, lo) = (next.map(|n| rounded(n.0)), next.map(|n| rounded(n.1)));
-    let last = entries.last_mut().filter(|e| e.op == class.op && e.residence == class.residence);
-    let mut min_dim = 1;
-    if let Some(last) = last {
-        if last.variant == variant {
-            last.max_dim = Some(class.dim);
-            last.next_ratio = least(last.next_ratio, ratio);
-            last.next_ratio_lo = least(last.next_ratio_lo, lo);
-            return;
-        }
-        min_dim = last.max_dim.unwrap_or(0) + 1;
-    }
-    entries.push(Entry {
-        op: class.op.to_owned(),
-        level: level.name().to_owned(),
-        residence: class.residence.to_owned(),
-        min_dim,
-        max_dim: Some(class.dim),
-        variant: variant.to_owned(),
-        next_ratio: ratio,
-        next_ratio_lo: lo,
-        record: record.to_owned(),
-    });
-}
-
-/// Lets the last class of each op and residence reach to any dimension.
-fn open_ends(entries: &mut [Entry]) {
-    for i in 0..entries.len() {
-        let more = entries
-            .get(i + 1)
-            .is_some_and(|n| n.op == entries[i].op && n.residence == entries[i].residence);
-        if !more {
-            entries[i].max_dim = None;
-        }
-    }
-}
-
 fn least(a: Option<f64>, b: Option<f64>) -> Option<f64> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a.min(b)),
@@ -311,205 +464,5 @@ fn rounded(ratio: f64) -> f64 {
     (ratio * 1e4).round() / 1e4
 }
 
-const HEAD: &str =
-    "# The measured winners, with their evidence. Written by `cargo xtask promote RUN`.\n";
-
-impl Table {
-    /// Reads `winners.toml`.
-    ///
-    /// # Errors
-    /// [`PromoteError::BadFile`] where it cannot be understood.
-    pub fn parse(text: &str) -> Result<Self, PromoteError> {
-        toml::from_str(text)
-            .map_err(|e| PromoteError::BadFile { file: "winners.toml", why: e.to_string() })
-    }
-
-    /// The text of `winners.toml`.
-    ///
-    /// # Errors
-    /// [`PromoteError::BadFile`], for a number that TOML cannot hold.
-    pub fn to_toml(&self) -> Result<String, PromoteError> {
-        let bad = |e: toml::ser::Error| PromoteError::BadFile {
-            file: "winners.toml",
-            why: e.to_string(),
-        };
-        let body = toml::to_string(self).map_err(bad)?;
-        Ok(if self.winner.is_empty() { HEAD.to_owned() } else { format!("{HEAD}\n{body}") })
-    }
-
-    /// `winners.rs` after this table: `code` with its first line and its list replaced. `toml` is
-    /// the text of `winners.toml` that the first line vouches for.
-    ///
-    /// # Errors
-    /// [`PromoteError::BadFile`] where `code` has no list, or an entry names no level.
-    pub fn to_code(&self, toml: &str, code: &str) -> Result<String, PromoteError> {
-        const OPEN: &str = "pub static WINNERS: &[Winner] = &[";
-        let bad = |why: String| PromoteError::BadFile { file: "winners.rs", why };
-        let (_, rest) = code.split_once('\n').ok_or_else(|| bad("empty".to_owned()))?;
-        let missing = || bad(format!("`{OPEN}` is missing"));
-        let (before, rest) = rest.split_once(OPEN).ok_or_else(missing)?;
-        let (_, after) = rest.split_once("];").ok_or_else(missing)?;
-        let mut rows = String::new();
-        for w in &self.winner {
-            let level = Level::ALL
-                .into_iter()
-                .find(|l| l.name() == w.level)
-                .ok_or_else(|| bad(format!("no level {:?}", w.level)))?;
-            let max = w.max_dim.map_or_else(|| "usize::MAX".to_owned(), |d| d.to_string());
-            let residence = if w.residence == "dram" { "Dram" } else { "Cache" };
-            rows += &format!(
-                "    Winner {{\n        op: {:?},\n        level: Level::{level:?},\n        \
-                 min_dim: {},\n        max_dim: {max},\n        residence: \
-                 Residence::{residence},\n        variant: {:?},\n    }},\n",
-                w.op, w.min_dim, w.variant
-            );
-        }
-        let rows = if rows.is_empty() { rows } else { format!("\n{rows}") };
-        let hash = fnv1a64(toml.bytes());
-        Ok(format!(
-            "// @generated by cargo xtask promote from kernels/winners.toml (fnv1a64 {hash:016x})\n\
-             {before}{OPEN}{rows}];{after}"
-        ))
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use annvil_kernels::Technique;
-
-    use super::*;
-
-    fn row(dim: usize, residence: &str, variant: &str, technique: &str, ratio: f64) -> Cell {
-        Cell {
-            op: "f32/dot/pair".into(),
-            dim,
-            residence: residence.into(),
-            alignment: "64".into(),
-            variant: variant.into(),
-            technique: technique.into(),
-            level: if variant == "scalar" { "scalar" } else { "avx2" }.into(),
-            ns_p50: Some(ratio),
-            ratio_to_best: Some(ratio),
-            ratio_lo: Some(ratio * 0.998),
-            ratio_hi: Some(ratio * 1.002),
-            verified: true,
-            ..Cell::default()
-        }
-    }
-
-    fn run(cells: Vec<Cell>) -> Run {
-        let mut run = Run { cells, created: "2030-01-01T00:00:00Z".into(), ..Run::default() };
-        run.toolchain.profile = "release".into();
-        run
-    }
-
-    fn metas(_: &str) -> Vec<VariantMeta> {
-        [
-            ("scalar", Technique::Scalar),
-            ("simsimd", Technique::Simsimd),
-            ("x4", Technique::Hand),
-            ("x8", Technique::Hand),
-        ]
-        .map(|(name, technique)| VariantMeta { name, level: Level::Avx2, technique, not_run: None })
-        .to_vec()
-    }
-
-    fn winners(run: &Run, before: &Table) -> Vec<(usize, Option<usize>, String)> {
-        let table = promote(run, before, metas).unwrap();
-        table.winner.into_iter().map(|w| (w.min_dim, w.max_dim, w.variant)).collect()
-    }
-
-    #[test]
-    fn classes_join_and_the_last_is_open() {
-        let mut cells = Vec::new();
-        for (dim, x4, x8) in [(8, 1.0, 1.5), (16, 1.0, 1.2), (96, 1.4, 1.0), (768, 1.3, 1.0)] {
-            cells.push(row(dim, "L1", "scalar", "scalar", 4.0));
-            cells.push(row(dim, "L1", "x4", "hand", x4));
-            cells.push(row(dim, "L1", "x8", "hand", x8));
-        }
-        let found = winners(&run(cells.clone()), &Table::default());
-        assert_eq!(found, [(1, Some(16), "x4".into()), (17, None, "x8".into())]);
-        let table = promote(&run(cells), &Table::default(), metas).unwrap();
-        assert_eq!(table.winner[0].next_ratio, Some(1.2));
-        assert_eq!(
-            (table.winner[0].level.as_str(), table.winner[0].residence.as_str()),
-            ("avx2", "cache")
-        );
-    }
-
-    #[test]
-    fn a_rival_technique_never_wins_and_a_tie_goes_to_the_simpler() {
-        let cells = vec![
-            row(96, "L1", "simsimd", "simsimd", 1.0),
-            row(96, "L1", "x8", "hand", 1.1),
-            row(96, "L1", "x4", "hand", 1.105),
-            row(96, "L1", "scalar", "scalar", 3.0),
-        ];
-        assert_eq!(winners(&run(cells), &Table::default()), [(1, None, "x4".into())]);
-    }
-
-    #[test]
-    fn an_incumbent_falls_only_to_a_clear_gain_without_a_loss() {
-        let incumbent = |variant: &str| {
-            let cells = vec![row(96, "L1", variant, "hand", 1.0)];
-            promote(&run(cells), &Table::default(), metas).unwrap()
-        };
-        let duel = |l1: f64, l2: f64| {
-            let mut unaligned = row(96, "L1", "x4", "hand", l2.max(1.0));
-            unaligned.alignment = "4".into();
-            let mut other = row(96, "L1", "x8", "hand", (1.0 / l2).max(1.0));
-            other.alignment = "4".into();
-            run(vec![
-                row(96, "L1", "x4", "hand", l1),
-                row(96, "L1", "x8", "hand", 1.0),
-                unaligned,
-                other,
-            ])
-        };
-        // x8 is faster by 30 % aligned; unaligned it is equal, then 5 % slower.
-        assert_eq!(winners(&duel(1.3, 1.0), &incumbent("x4"))[0].2, "x8");
-        assert_eq!(winners(&duel(1.3, 0.95), &incumbent("x4"))[0].2, "x4");
-        // Within the margin the incumbent stays, whichever it is.
-        assert_eq!(winners(&duel(1.005, 1.0), &incumbent("x4"))[0].2, "x4");
-        assert_eq!(winners(&duel(1.005, 1.0), &incumbent("x8"))[0].2, "x8");
-    }
-
-    #[test]
-    fn residences_are_kept_apart_and_other_ops_are_kept() {
-        let cells = vec![row(96, "L1", "x4", "hand", 1.0), row(96, "DRAM", "x8", "hand", 1.0)];
-        let mut before = promote(&run(cells.clone()), &Table::default(), metas).unwrap();
-        assert_eq!(before.winner.len(), 2);
-        before.winner[0].op = "f32/l1/pair".into();
-        let after = promote(&run(cells), &before, metas).unwrap();
-        assert!(after.winner.iter().any(|w| w.op == "f32/l1/pair"));
-        assert_eq!(after.winner.len(), 3);
-    }
-
-    #[test]
-    fn nothing_is_promoted_from_a_debug_build_or_from_unverified_rows() {
-        let mut bad = run(vec![row(96, "L1", "x4", "hand", 1.0)]);
-        bad.cells[0].verified = false;
-        let result = promote(&bad, &Table::default(), metas);
-        assert_eq!(result, Err(PromoteError::NoCandidate));
-        bad.toolchain.profile = "debug".into();
-        let result = promote(&bad, &Table::default(), metas);
-        assert!(matches!(result, Err(PromoteError::Profile { .. })));
-    }
-
-    #[test]
-    fn files_round_trip() {
-        let cells = vec![row(8, "L1", "x4", "hand", 1.0), row(96, "L1", "x8", "hand", 1.0)];
-        let table = promote(&run(cells), &Table::default(), metas).unwrap();
-        let text = table.to_toml().unwrap();
-        assert_eq!(Table::parse(&text).unwrap(), table);
-        assert_eq!(Table::parse(&Table::default().to_toml().unwrap()).unwrap(), Table::default());
-        assert!(Table::parse("[[winner]]\nop = 3\n").is_err());
-        let code = "// old\nuse x;\npub static WINNERS: &[Winner] = &[];\nfn f() {}\n";
-        let made = table.to_code(&text, code).unwrap();
-        assert!(made.starts_with("// @generated by cargo xtask promote from kernels/winners.toml"));
-        assert!(made.contains("level: Level::Avx2,") && made.contains("max_dim: usize::MAX,"));
-        assert!(made.ends_with("];\nfn f() {}\n") && made.contains("use x;"));
-        assert_eq!(table.to_code(&text, &made).unwrap(), made, "replacing is idempotent");
-        assert!(table.to_code(&text, "no list\n").is_err());
-    }
-}
+mod tests;

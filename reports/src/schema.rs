@@ -65,7 +65,7 @@ pub struct Run {
     pub toolchain: Toolchain,
     /// The code that was measured.
     pub source: Source,
-    /// Physical limits, measured in the same run.
+    /// Physical limits, measured once per session.
     pub limits: Vec<Limit>,
     /// Data sets that were present.
     pub datasets: Vec<Dataset>,
@@ -202,11 +202,12 @@ pub struct Source {
     pub dirty: bool,
 }
 
-/// A physical limit, measured in the same run.
+/// A physical limit, measured once per session.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Limit {
-    /// What it is, for example `read_gb_s`; [`Cell::limit`] names it.
+    /// `clock_ghz`, `load_bytes_per_cycle`, `read_gb_s`, `fma_per_ns` or `timer_ns`. These are the
+    /// session's own figures; [`Cell::limit`] has names of its own.
     pub name: String,
     /// The figure, in `unit`. Finite.
     #[serde(serialize_with = "digits::figure")]

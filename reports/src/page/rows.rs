@@ -33,7 +33,7 @@ struct Row {
     technique: String,
     level: String,
     ran: String,
-    /// Whether another level ran than was claimed.
+    /// Whether another level ran than was claimed, see [`breaks_claim`].
     wrong_level: bool,
     verdict: &'static str,
     standing: &'static str,
@@ -55,7 +55,22 @@ struct Row {
     discarded: String,
 }
 
-/// Rows in the order of the cells, within a cell the fastest first.
+/// Whether the level that ran contradicts the one that the variant claims.
+///
+/// `scalar` claims nothing: such variants dispatch inside, or run what the compiler makes of them.
+/// A build for more than the baseline may encode SSE4.2 and AVX2 code at a higher level.
+fn breaks_claim(cell: &Cell) -> bool {
+    const X86: [&str; 3] = ["sse42", "avx2", "avx512"];
+    let Some(ran) = cell.ran_level.as_deref() else { return false };
+    let place = |level: &str| X86.iter().position(|l| *l == level);
+    match (place(&cell.level), place(ran)) {
+        (Some(claimed), Some(ran)) if cell.build != "base" => ran < claimed,
+        (Some(_), _) => ran != cell.level,
+        (None, _) => matches!(cell.level.as_str(), "neon" | "simd128") && ran != cell.level,
+    }
+}
+
+/// Rows in the order of the cells, within a cell the reference first, then the fastest.
 pub(super) fn table(run: &Run, groups: &[CellGroup<'_>]) -> Table {
     // A group borrows its entries from the record; their addresses give the record's order back.
     let place: BTreeMap<*const Cell, usize> =
@@ -63,10 +78,15 @@ pub(super) fn table(run: &Run, groups: &[CellGroup<'_>]) -> Table {
     let mut rows = Vec::new();
     for (i, group) in groups.iter().enumerate() {
         let mut cells: Vec<&Cell> = group.timed().collect();
+        let best = group.best().map(std::ptr::from_ref);
         let by = |c: &Cell| (c.ratio_to_best.unwrap_or(f64::MAX), c.ns_p50.unwrap_or(f64::MAX));
         cells.sort_by(|a, b| {
             let (x, y) = (by(a), by(b));
-            x.0.total_cmp(&y.0).then(x.1.total_cmp(&y.1)).then(a.variant.cmp(&b.variant))
+            let behind = |c: &Cell| best != Some(std::ptr::from_ref(c));
+            (behind(a).cmp(&behind(b)))
+                .then(x.0.total_cmp(&y.0))
+                .then(x.1.total_cmp(&y.1))
+                .then(a.variant.cmp(&b.variant))
         });
         for (j, cell) in cells.into_iter().enumerate() {
             let index = place.get(&std::ptr::from_ref(cell)).copied().unwrap_or(0);
@@ -116,7 +136,7 @@ fn row(cell: &Cell, index: usize, anchor: Option<usize>) -> Row {
         technique: text(&cell.technique),
         level: text(&cell.level),
         ran: text(ran),
-        wrong_level: !ran.is_empty() && ran != cell.level,
+        wrong_level: breaks_claim(cell),
         verdict: mark(cell.verdict).0,
         standing: cell.standing.map_or("\u{2013}", |s| s.name()),
         p50: maybe(cell.ns_p50, 4),

@@ -102,7 +102,8 @@ pub struct Cell {
     /// 5th percentile of the time per value, nanoseconds: the floor without neighbours.
     #[serde(serialize_with = "digits::maybe")]
     pub ns_p5: Option<f64>,
-    /// This variant's time over the fastest one's, paired; 1 for the fastest.
+    /// This variant's time over the reference's, paired; exactly 1 for the reference, which is the
+    /// variant with the lowest average. Below 1 only where the interval leaves the order open.
     #[serde(serialize_with = "digits::maybe")]
     pub ratio_to_best: Option<f64>,
     /// Lower end of that ratio's interval.
@@ -124,12 +125,16 @@ pub struct Cell {
     /// `limit_ns` over `ns_p50`, percent.
     #[serde(serialize_with = "digits::maybe")]
     pub pct_of_limit: Option<f64>,
-    /// Name of the limit that binds.
+    /// The resource that binds: `plain read`, `multiply-adds`, or `L1 loads, 64 B/cycle` with the
+    /// session's load width. It is timed in the rounds of this very cell.
     pub limit: Option<String>,
-    /// Time per value that the limit allows, nanoseconds.
+    /// Time per value that this resource allows, nanoseconds.
     #[serde(serialize_with = "digits::maybe")]
     pub limit_ns: Option<f64>,
-    /// Largest error seen against the f64 oracle, units in the last place of the result.
+    /// Largest error seen against the f64 oracle, divided by 2^-24 times the sum of the absolute
+    /// terms. For `l2sq`, `l1` and `norm_sq` that is the relative error in units of 2^-24, for
+    /// `dot` the same scaled by its condition, for `linf` the error relative to the value; for
+    /// `cosine` it is the absolute error in units of 2^-24.
     #[serde(serialize_with = "digits::maybe")]
     pub max_error_ulp: Option<f64>,
     /// Whether the variant's results were checked in the process that timed it.
@@ -221,10 +226,17 @@ impl<'a> CellGroup<'a> {
         self.cells.iter().copied().filter(|c| c.has_run())
     }
 
-    /// The winner; without one, the entry with the smallest ratio, then the smallest time.
+    /// The winner; without one the reference of the ratios (its interval is 1 to 1); without that
+    /// the entry with the smallest ratio, then the smallest time.
     pub fn best(&self) -> Option<&'a Cell> {
         let of = |c: &Cell| (c.ratio_to_best.unwrap_or(f64::MAX), c.ns_p50.unwrap_or(f64::MAX));
-        self.timed().find(|c| c.standing == Some(Standing::Winner)).or_else(|| {
+        let one = Some(1.0);
+        let winner = self.timed().find(|c| c.standing == Some(Standing::Winner));
+        let reference = || {
+            self.timed()
+                .find(|c| c.ratio_to_best == one && c.ratio_lo == one && c.ratio_hi == one)
+        };
+        winner.or_else(reference).or_else(|| {
             self.timed().min_by(|a, b| {
                 let (a, b) = (of(a), of(b));
                 a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1))

@@ -22,7 +22,7 @@ pub(crate) struct CosineRows;
 pub(crate) fn distance(xy: f32, xx: f32, yy: f32) -> f32 {
     if xx == 0.0 || yy == 0.0 {
         // A zero vector is at distance 1; NaN and infinity in the other one still show, in `xy`.
-        return 1.0 + (xy - xy);
+        return if xy.is_finite() { 1.0 } else { f32::NAN };
     }
     1.0 - xy / (xx.sqrt() * yy.sqrt())
 }
