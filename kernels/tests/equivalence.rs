@@ -141,7 +141,9 @@ fn nothing_is_read_outside_the_slices() {
                     (0..count).flat_map(|i| plain.rows.row(i).to_vec()).collect();
                 let (query, rows) = (Guarded::new(plain.query, edge), Guarded::new(&packed, edge));
                 let (Some(query), Some(rows)) = (query, rows) else {
-                    assert!(!cfg!(unix), "no guard page could be mapped");
+                    if cfg!(unix) {
+                        panic!("no guard page could be mapped");
+                    }
                     continue;
                 };
                 let rows = RowsRef::packed(rows.values(), dim).unwrap();
