@@ -185,13 +185,18 @@ pub(crate) struct SelftestArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
-  cargo xtask promote reports/out/latest")]
+  cargo xtask promote reports/out/latest
+
+The run has to be whole: a suite without --op, --dim, --variant and the like.")]
 pub(crate) struct PromoteArgs {
     /// The folder of a run, or its results.json
     pub(crate) run: PathBuf,
     /// Print what would change and write nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Take a run of a tree with uncommitted changes
+    #[arg(long)]
+    pub(crate) allow_dirty: bool,
 }
 
 #[derive(Debug, Args)]

@@ -170,8 +170,7 @@ pub fn promote(
     let mut undecided = Vec::new();
     for part in classes.chunk_by(|a, b| (a.op, a.residence) == (b.op, b.residence)) {
         let Some(Class { op, residence, .. }) = part.first() else { continue };
-        let ours =
-            |w: &Entry| w.op == *op && w.level == level.name() && w.residence == *residence;
+        let ours = |w: &Entry| w.op == *op && w.level == level.name() && w.residence == *residence;
         let incumbents: Vec<Entry> = winner.iter().filter(|w| ours(w)).cloned().collect();
         check_borders(&incumbents, part)?;
         winner.retain(|w| !ours(w));
@@ -202,10 +201,11 @@ fn check_origin(run: &Run, allow_dirty: bool) -> Result<(), PromoteError> {
 /// The best level of the CPU that was measured, by its flags: not that of the variants that ran,
 /// since the engine asks for the winners of its CPU's best level.
 fn best_level(host: &Host, target: &str) -> Option<Level> {
+    const AVX512: [&str; 5] = ["avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"];
     let has = |flags: &[&str]| flags.iter().all(|f| host.flags.iter().any(|h| h == f));
     if target.starts_with("x86_64") {
-        let avx2 = has(&["avx2", "fma"]);
-        return Some(if avx2 && has(&["avx512f", "avx512bw", "avx512dq", "avx512vl"]) {
+        let avx2 = has(&["avx", "avx2", "fma", "bmi1", "bmi2", "f16c"]);
+        return Some(if avx2 && has(&AVX512) {
             Level::Avx512
         } else if avx2 {
             Level::Avx2

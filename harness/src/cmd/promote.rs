@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use annvil_harness::env;
-use annvil_harness::promote::{Table, promote};
+use annvil_harness::promote::{Table, Terms, promote};
+use annvil_harness::suite::{Selection, Suite};
 use annvil_reports::schema::{Run, write_atomically};
 
 use super::record_path;
@@ -17,12 +18,18 @@ pub(crate) fn run(args: &PromoteArgs) -> Result<(), Stop> {
     let (table_path, code_path) =
         (root.join("kernels/winners.toml"), root.join("kernels/src/winners.rs"));
     let run = Run::load(record_path(&args.run)).map_err(Stop::failed)?;
-    if run.source.dirty {
-        note("the run was measured on a tree with uncommitted changes\n");
-    }
+    let ops: Vec<String> = annvil_kernels::ops().iter().map(|op| op.path()).collect();
+    let suite = Suite::of(run.mode)
+        .and_then(|suite| suite.cells(&Selection::default(), &ops))
+        .map_err(Stop::failed)?;
     let before = Table::parse(&read(&table_path)?).map_err(Stop::failed)?;
     let variants = |op: &str| annvil_kernels::find(op).map(|op| op.variants()).unwrap_or_default();
-    let after = promote(&run, &before, variants).map_err(Stop::failed)?;
+    let terms = Terms { suite: &suite, allow_dirty: args.allow_dirty };
+    let promotion = promote(&run, &before, variants, terms).map_err(Stop::failed)?;
+    for class in &promotion.undecided {
+        note(&format!("undecided: {class}\n"));
+    }
+    let after = promotion.table;
     for w in &after.winner {
         let old = before.winner.iter().find(|b| {
             (&b.op, &b.level, &b.residence, b.min_dim) == (&w.op, &w.level, &w.residence, w.min_dim)
