@@ -5,17 +5,17 @@ use annvil_reports::schema::{
     Toolchain, Verdict, Workload,
 };
 
-/// (variant, technique, level, overhead in ns, ns per dimension)
-const VARIANTS: [(&str, &str, &str, f64, f64); 9] = [
-    ("avx512-x4", "hand", "avx512", 1.9, 0.0255),
-    ("avx512-x8", "hand", "avx512", 2.6, 0.0252),
-    ("avx2-x4", "hand", "avx2", 1.8, 0.0440),
-    ("sse42-x4", "hand", "sse42", 1.7, 0.0830),
-    ("simsimd", "simsimd", "avx512", 3.4, 0.0420),
-    ("pulp-v4", "pulp", "avx512", 2.5, 0.0290),
-    ("wide-f32x8", "wide", "avx2", 2.2, 0.0520),
-    ("autovec-v3", "autovec", "avx2", 2.1, 0.0610),
-    ("scalar", "scalar", "scalar", 0.8, 0.3100),
+/// (variant, technique, level claimed, level that ran, overhead in ns, ns per dimension)
+const VARIANTS: [(&str, &str, &str, &str, f64, f64); 9] = [
+    ("avx512-x4", "hand", "avx512", "avx512", 1.9, 0.0255),
+    ("avx512-x8", "hand", "avx512", "avx512", 2.6, 0.0252),
+    ("avx2-x4", "hand", "avx2", "avx2", 1.8, 0.0440),
+    ("sse42-x4", "hand", "sse42", "sse42", 1.7, 0.0830),
+    ("simsimd", "simsimd", "scalar", "avx512", 3.4, 0.0420),
+    ("pulp-v4", "pulp", "avx512", "avx512", 2.5, 0.0290),
+    ("wide-f32x8", "wide", "scalar", "sse42", 2.2, 0.0520),
+    ("autovec", "autovec", "scalar", "sse42", 2.1, 0.0610),
+    ("scalar", "scalar", "scalar", "scalar", 0.8, 0.3100),
 ];
 const DIMS: [usize; 6] = [8, 31, 96, 128, 768, 1536];
 /// (residence, factor on the time, ns per value of 4 bytes that the limit allows)
@@ -83,8 +83,15 @@ pub(crate) fn sample() -> Run {
 /// Adds the entries of one cell.
 fn cell(cells: &mut Vec<Cell>, metric: &str, shape: &str, place: usize, dim: usize) {
     let (residence, slow, limit) = PLACES[place];
-    let op = format!("f32/{metric}/{shape}");
     let first = cells.len();
+    let bare = Cell {
+        op: format!("f32/{metric}/{shape}"),
+        dim,
+        residence: residence.into(),
+        alignment: "64".into(),
+        build: "base".into(),
+        ..Cell::default()
+    };
     let lacks = |technique: &str| technique == "simsimd" && matches!(metric, "l1" | "linf");
     let time = |i: usize, base: f64, per_dim: f64| {
         let own = base * (1.0 + 0.05 * jitter(first + i)) + per_dim * dim as f64;
@@ -94,7 +101,7 @@ fn cell(cells: &mut Vec<Cell>, metric: &str, shape: &str, place: usize, dim: usi
     let times: Vec<f64> = VARIANTS
         .iter()
         .enumerate()
-        .map(|(i, v)| if lacks(v.1) { f64::INFINITY } else { time(i, v.3, v.4) })
+        .map(|(i, v)| if lacks(v.1) { f64::INFINITY } else { time(i, v.4, v.5) })
         .collect();
     let best = times.iter().copied().fold(f64::INFINITY, f64::min);
     let close = times.iter().filter(|t| **t < best * 1.01).count();
@@ -104,68 +111,68 @@ fn cell(cells: &mut Vec<Cell>, metric: &str, shape: &str, place: usize, dim: usi
         _ if close > 1 => Verdict::Tie,
         _ => Verdict::Winner,
     };
-    for (i, (variant, technique, level, ..)) in
-        VARIANTS.iter().enumerate().filter(|(_, v)| !lacks(v.1))
-    {
-        let ratio = times[i] / best;
-        let half = 0.002
-            + 0.003 * (1.0 + jitter(first + 7 * i))
-            + if verdict == Verdict::Noisy { 0.08 } else { 0.0 };
-        let fastest = ratio == 1.0;
-        let standing = match verdict {
-            Verdict::Winner if fastest => Standing::Winner,
-            Verdict::Tie if ratio < 1.01 => Standing::Tied,
-            Verdict::Winner | Verdict::Tie => Standing::Behind,
-            _ if ratio < 1.05 => Standing::Undecided,
-            _ => Standing::Behind,
-        };
+    for (i, time) in times.into_iter().enumerate().filter(|(_, t)| t.is_finite()) {
         let limit_ns = limit * dim as f64 * 0.9;
-        cells.push(Cell {
-            op: op.clone(),
-            dim,
-            residence: residence.into(),
-            alignment: "64".into(),
-            build: "base".into(),
-            variant: (*variant).into(),
-            technique: (*technique).into(),
-            level: (*level).into(),
-            ns_p50: Some(times[i]),
-            ns_p5: Some(times[i] * 0.985),
-            ratio_to_best: Some(ratio),
-            ratio_lo: Some(if fastest { 1.0 } else { ratio * (1.0 - half) }),
-            ratio_hi: Some(if fastest { 1.0 } else { ratio * (1.0 + half) }),
-            verdict: Some(verdict),
-            standing: Some(standing),
-            mde: Some(0.01 + half),
-            gb_per_s: Some(4.0 * dim as f64 / times[i]),
-            pct_of_limit: Some(100.0 * limit_ns / times[i]),
-            limit: Some(format!("read {residence}")),
-            limit_ns: Some(limit_ns),
-            max_error_ulp: Some(0.5 + (dim as f64).log2() * 0.1 * (1.0 + i as f64 / 4.0)),
-            verified: true,
-            ran_level: Some((*level).into()),
-            processes: Some(3),
-            rounds: Some(40),
-            discarded_pct: Some(6.0 + 4.0 * jitter(first)),
-            command: format!(
-                "cargo xtask bench {op} --dim {dim} --residence {residence} --variant {variant}"
-            ),
-            not_run: None,
-        });
+        cells.push(timed(&bare, (i, time, time / best), first, verdict, limit_ns));
     }
     for (variant, level) in [("neon-x4", "neon"), ("simd128-x4", "simd128")] {
         cells.push(Cell {
-            op: op.clone(),
-            dim,
-            residence: residence.into(),
-            alignment: "64".into(),
-            build: "base".into(),
             variant: variant.into(),
             technique: "hand".into(),
             level: level.into(),
             not_run: Some(format!("the CPU has no {level}: compiled only")),
-            ..Cell::default()
+            ..bare.clone()
         });
+    }
+}
+
+/// Variant `i` of a cell, its time in ns and its ratio to the fastest; `seed` is the cell's.
+fn timed(
+    bare: &Cell,
+    (i, ns, ratio): (usize, f64, f64),
+    seed: usize,
+    verdict: Verdict,
+    limit_ns: f64,
+) -> Cell {
+    let (variant, technique, level, ran, ..) = VARIANTS[i];
+    let half = 0.002
+        + 0.003 * (1.0 + jitter(seed + 7 * i))
+        + if verdict == Verdict::Noisy { 0.08 } else { 0.0 };
+    let fastest = ratio == 1.0;
+    let standing = match verdict {
+        Verdict::Noisy => Standing::Undecided,
+        Verdict::Winner if fastest => Standing::Winner,
+        Verdict::Tie if ratio < 1.01 => Standing::Tied,
+        Verdict::Undecided if ratio < 1.05 => Standing::Undecided,
+        _ => Standing::Behind,
+    };
+    let (op, dim, residence) = (&bare.op, bare.dim, &bare.residence);
+    Cell {
+        variant: variant.into(),
+        technique: technique.into(),
+        level: level.into(),
+        ns_p50: Some(ns),
+        ns_p5: Some(ns * 0.985),
+        ratio_to_best: Some(ratio),
+        ratio_lo: Some(if fastest { 1.0 } else { ratio * (1.0 - half) }),
+        ratio_hi: Some(if fastest { 1.0 } else { ratio * (1.0 + half) }),
+        verdict: Some(verdict),
+        standing: Some(standing),
+        mde: Some(0.01 + half),
+        gb_per_s: Some(4.0 * dim as f64 / ns),
+        pct_of_limit: Some(100.0 * limit_ns / ns),
+        limit: Some(if residence == "L1" { "L1 loads, 64 B/cycle" } else { "plain read" }.into()),
+        limit_ns: Some(limit_ns),
+        max_error_ulp: Some(0.5 + (dim as f64).log2() * 0.1 * (1.0 + i as f64 / 4.0)),
+        verified: true,
+        ran_level: Some(ran.into()),
+        processes: Some(3),
+        rounds: Some(40),
+        discarded_pct: Some(6.0 + 4.0 * jitter(seed)),
+        command: format!(
+            "cargo xtask bench {op} --dim {dim} --residence {residence} --variant {variant}"
+        ),
+        ..bare.clone()
     }
 }
 
@@ -203,21 +210,25 @@ fn host() -> Host {
 }
 
 fn limits() -> Vec<Limit> {
-    let mut limits = vec![Limit {
-        name: "clock".into(),
-        value: 3.7,
-        unit: "GHz".into(),
-        level: String::new(),
-        how: "a dependent chain of additions".into(),
-    }];
+    let limit = |name: &str, value, unit: &str, level: &str, how: &str| Limit {
+        name: name.into(),
+        value,
+        unit: unit.into(),
+        level: level.into(),
+        how: how.into(),
+    };
+    let mut limits = vec![
+        limit("clock_ghz", 3.7, "GHz", "", "a chain of dependent additions"),
+        limit("load_bytes_per_cycle", 64.0, "B/cycle", "L1", "plain read over the clock"),
+    ];
     for (level, value) in [("L1", 230.0), ("L2", 118.0), ("L3", 61.0), ("DRAM", 24.0)] {
-        limits.push(Limit {
-            name: "read".into(),
+        limits.push(limit(
+            "read_gb_s",
             value,
-            unit: "GB/s".into(),
-            level: level.into(),
-            how: "the best plain load loop over rows of that residence".into(),
-        });
+            "GB/s",
+            level,
+            "plain read of rows of that residence",
+        ));
     }
     limits
 }
