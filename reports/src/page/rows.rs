@@ -156,3 +156,29 @@ fn row(cell: &Cell, index: usize, anchor: Option<usize>) -> Row {
         discarded: fixed(cell.discarded_pct, 0),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_broken_claim_is_marked() {
+        let broken = |level: &str, ran: &str, build: &str| {
+            let ran_level = (!ran.is_empty()).then(|| ran.to_owned());
+            let (level, build) = (level.to_owned(), build.to_owned());
+            breaks_claim(&Cell { level, build, ran_level, ..Cell::default() })
+        };
+        for ran in ["", "scalar", "sse42", "avx2", "avx512"] {
+            assert!(!broken("scalar", ran, "base"), "scalar claims nothing, {ran} ran");
+        }
+        for level in ["sse42", "avx2", "avx512", "neon", "simd128"] {
+            assert!(!broken(level, level, "base"));
+            assert!(!broken(level, "", "base"), "nothing was seen");
+            assert!(broken(level, "scalar", "base"), "{level}");
+            assert!(broken(level, "scalar", "native"), "{level}");
+        }
+        assert!(broken("sse42", "avx2", "base") && !broken("sse42", "avx2", "native"));
+        assert!(broken("avx2", "avx512", "base") && !broken("avx2", "avx512", "native"));
+        assert!(broken("avx512", "avx2", "native") && broken("neon", "avx2", "native"));
+    }
+}

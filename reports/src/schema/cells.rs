@@ -103,7 +103,7 @@ pub struct Cell {
     #[serde(serialize_with = "digits::maybe")]
     pub ns_p5: Option<f64>,
     /// This variant's time over the reference's, paired; exactly 1 for the reference, which is the
-    /// variant with the lowest average. Below 1 only where the interval leaves the order open.
+    /// fastest variant by those very ratios. Below 1 only where the interval leaves the order open.
     #[serde(serialize_with = "digits::maybe")]
     pub ratio_to_best: Option<f64>,
     /// Lower end of that ratio's interval.
@@ -233,8 +233,7 @@ impl<'a> CellGroup<'a> {
         let one = Some(1.0);
         let winner = self.timed().find(|c| c.standing == Some(Standing::Winner));
         let reference = || {
-            self.timed()
-                .find(|c| c.ratio_to_best == one && c.ratio_lo == one && c.ratio_hi == one)
+            self.timed().find(|c| c.ratio_to_best == one && c.ratio_lo == one && c.ratio_hi == one)
         };
         winner.or_else(reference).or_else(|| {
             self.timed().min_by(|a, b| {
