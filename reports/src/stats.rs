@@ -196,6 +196,8 @@ fn standings<'a>(
         for cell in group.timed() {
             let key = name(cell);
             let ratio = cell.ratio_to_best.filter(|r| r.is_finite() && *r > 0.0);
+            // Below 1 the interval leaves the order open: as good as the reference, not better.
+            let ratio = ratio.map(|r| r.max(1.0));
             let best = of_cell.entry(key).or_insert(f64::INFINITY);
             *best = best.min(ratio.unwrap_or(f64::INFINITY));
             match cell.standing {

@@ -32,9 +32,10 @@ struct Heat {
     /// Place in `run.groups()`; the anchor of the cell's first row in the full table.
     group: usize,
     variant: String,
-    /// Tied variants beside the one that is named.
-    more: usize,
-    /// `1.62x name`: the rival's time over this one's.
+    /// `+2 tied`, `+2 open`: variants beside the named one that are not told from it.
+    more: String,
+    /// The rival's time over this one's, with its sign: `1.62x`, `~1.03x` where the interval does
+    /// not show the rival behind, `=` where the two are tied.
     margin: String,
     rival: String,
     /// `W`, `T`, `U`, `N` or `-`.
@@ -100,11 +101,10 @@ fn heat(group_index: usize, group: &CellGroup<'_>) -> Option<Heat> {
     let rival = rival(group, best);
     let lead = rival.and_then(|r| Some(r.ratio_to_best? / best.ratio_to_best.unwrap_or(1.0)));
     let lead = lead.filter(|l| l.is_finite());
-    let verdict = group.verdict();
-    let (mark, name) = mark(verdict);
-    let tied = group.timed().filter(|c| c.standing == Some(Standing::Tied)).count();
-    let step = match (verdict, lead) {
-        (Some(Verdict::Winner | Verdict::Tie), Some(l)) => match l {
+    let (mark, name) = mark(group.verdict());
+    let standing = rival.and_then(|r| r.standing);
+    let step = match (standing, lead) {
+        (Some(Standing::Behind), Some(l)) => match l {
             l if l >= 2.0 => 4,
             l if l >= 1.5 => 3,
             l if l >= 1.2 => 2,
@@ -116,13 +116,38 @@ fn heat(group_index: usize, group: &CellGroup<'_>) -> Option<Heat> {
     Some(Heat {
         group: group_index,
         variant: best.variant.clone(),
-        more: if verdict == Some(Verdict::Tie) { tied.saturating_sub(1) } else { 0 },
-        margin: lead.map_or_else(String::new, |l| figures::significant(l, 3)),
+        more: more(group, best),
+        margin: lead.map_or_else(String::new, |l| margin(l, standing)),
         rival: rival.map_or_else(String::new, |r| r.technique.clone()),
         mark,
         verdict: name,
         step,
     })
+}
+
+/// How many others are not told from the named variant; nothing in a noisy cell, which says nothing.
+fn more(group: &CellGroup<'_>, best: &Cell) -> String {
+    let (standing, word) = match group.verdict() {
+        Some(Verdict::Tie) => (Standing::Tied, "tied"),
+        Some(Verdict::Undecided) => (Standing::Undecided, "open"),
+        _ => return String::new(),
+    };
+    let others = group.timed().filter(|c| c.standing == Some(standing) && !std::ptr::eq(*c, best));
+    match others.count() {
+        0 => String::new(),
+        n => format!("+{n} {word}"),
+    }
+}
+
+fn margin(lead: f64, rival: Option<Standing>) -> String {
+    match rival {
+        Some(Standing::Tied) => "=".to_owned(),
+        // A rival that may be the faster one: the named variant leads by nothing, not by less.
+        Some(Standing::Undecided) => {
+            format!("\u{2248}{}\u{d7}", figures::significant(lead.max(1.0), 3))
+        }
+        _ => format!("{}\u{d7}", figures::significant(lead, 3)),
+    }
 }
 
 /// The fastest SimSIMD entry; where there is none, or it is itself the best, the fastest of any
@@ -139,4 +164,67 @@ fn rival<'a>(group: &CellGroup<'a>, best: &Cell) -> Option<&'a Cell> {
             })
     };
     fastest(&|c| c.technique == "simsimd").or_else(|| fastest(&|_| true))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(variant: &str, technique: &str, ratio: f64, standing: Standing, v: Verdict) -> Cell {
+        let reference = ratio == 1.0;
+        Cell {
+            op: "f32/dot/pair".into(),
+            dim: 8,
+            variant: variant.into(),
+            technique: technique.into(),
+            ns_p50: Some(ratio),
+            ratio_to_best: Some(ratio),
+            ratio_lo: Some(if reference { 1.0 } else { ratio - 0.04 }),
+            ratio_hi: Some(if reference { 1.0 } else { ratio + 0.04 }),
+            standing: Some(standing),
+            verdict: Some(v),
+            ..Cell::default()
+        }
+    }
+
+    fn only_heat(cells: Vec<Cell>) -> Heat {
+        let run = Run { cells, ..Run::default() };
+        heat(0, &run.groups()[0]).expect("an entry carries a time")
+    }
+
+    #[test]
+    fn an_undecided_cell_names_the_reference_and_no_negative_lead() {
+        let of = |name, technique, ratio, s| entry(name, technique, ratio, s, Verdict::Undecided);
+        let h = only_heat(vec![
+            of("a", "simsimd", 0.98, Standing::Undecided),
+            of("b", "hand", 1.0, Standing::Undecided),
+            of("c", "hand", 1.02, Standing::Undecided),
+        ]);
+        assert_eq!((h.variant.as_str(), h.mark, h.more.as_str()), ("b", "U", "+2 open"));
+        assert_eq!(
+            (h.margin.as_str(), h.rival.as_str(), h.step),
+            ("\u{2248}1.00\u{d7}", "simsimd", 0)
+        );
+        let h = only_heat(vec![
+            of("b", "hand", 1.0, Standing::Undecided),
+            of("c", "hand", 1.02, Standing::Undecided),
+            of("d", "simsimd", 2.5, Standing::Behind),
+        ]);
+        assert_eq!((h.margin.as_str(), h.more.as_str(), h.step), ("2.50\u{d7}", "+1 open", 4));
+    }
+
+    #[test]
+    fn a_tie_is_no_lead_and_a_noisy_cell_counts_nobody() {
+        let h = only_heat(vec![
+            entry("a", "pulp", 0.996, Standing::Tied, Verdict::Tie),
+            entry("b", "hand", 1.0, Standing::Tied, Verdict::Tie),
+        ]);
+        assert_eq!((h.variant.as_str(), h.margin.as_str()), ("b", "="));
+        assert_eq!((h.more.as_str(), h.step), ("+1 tied", 0));
+        let h = only_heat(vec![
+            entry("b", "hand", 1.0, Standing::Undecided, Verdict::Noisy),
+            entry("c", "pulp", 1.3, Standing::Undecided, Verdict::Noisy),
+        ]);
+        assert_eq!((h.margin.as_str(), h.more.as_str(), h.step), ("\u{2248}1.30\u{d7}", "", 0));
+    }
 }

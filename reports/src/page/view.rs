@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::figures::{bytes, count, fixed, maybe, percent, significant, text};
 use super::heat::mark;
 use crate::chart::{self, Chart, ChartError, Measure};
-use crate::schema::{CellGroup, Run, Verdict};
+use crate::schema::{CellGroup, Run, Verdict, Workload};
 use crate::stats::{self, Standings, Summary};
 
 #[derive(Debug, Serialize)]
@@ -121,10 +121,16 @@ pub(super) fn standings(s: &Standings) -> StandingsView {
     }
 }
 
+/// The workloads over one data set.
 #[derive(Debug, Serialize)]
-pub(super) struct WorkloadRow {
+pub(super) struct WorkloadGroup {
     dataset: String,
     shape: String,
+    rows: Vec<WorkloadRow>,
+}
+
+#[derive(Debug, Serialize)]
+struct WorkloadRow {
     index: String,
     metric: String,
     k: usize,
@@ -138,12 +144,36 @@ pub(super) struct WorkloadRow {
     place: usize,
 }
 
-/// Workloads that ran, in the record's order.
-pub(super) fn workloads(run: &Run) -> Vec<WorkloadRow> {
-    let ran = run.workloads.iter().enumerate().filter(|(_, w)| w.not_run.is_none());
-    ran.map(|(place, w)| WorkloadRow {
-        dataset: text(&w.dataset),
-        shape: format!("{}\u{d7}{}", count(w.rows), w.dim),
+/// Workloads that ran, in the record's order, neighbours over the same data set together.
+pub(super) fn workloads(run: &Run) -> Vec<WorkloadGroup> {
+    let mut ran: Vec<(usize, &Workload)> =
+        run.workloads.iter().enumerate().filter(|(_, w)| w.not_run.is_none()).collect();
+    let over = |w: &Workload| (w.dataset.clone(), w.rows, w.dim, w.queries);
+    // The sort is stable: inside a data set the record's order stays.
+    let mut first: BTreeMap<_, usize> = BTreeMap::new();
+    for (place, w) in &ran {
+        first.entry(over(w)).or_insert(*place);
+    }
+    ran.sort_by_key(|(_, w)| first.get(&over(w)).copied());
+    ran.chunk_by(|(_, a), (_, b)| over(a) == over(b))
+        .map(|of_set| {
+            let w = of_set[0].1;
+            WorkloadGroup {
+                dataset: text(&w.dataset),
+                shape: format!(
+                    "{} rows of {} values, {} queries",
+                    count(w.rows),
+                    w.dim,
+                    count(w.queries)
+                ),
+                rows: of_set.iter().map(|(place, w)| workload(*place, w)).collect(),
+            }
+        })
+        .collect()
+}
+
+fn workload(place: usize, w: &Workload) -> WorkloadRow {
+    WorkloadRow {
         index: text(&w.index),
         metric: text(&w.metric),
         k: w.k,
@@ -158,8 +188,7 @@ pub(super) fn workloads(run: &Run) -> Vec<WorkloadRow> {
         threads: w.threads,
         kernel: text(&w.kernel),
         place,
-    })
-    .collect()
+    }
 }
 
 #[derive(Debug, Serialize)]
