@@ -26,8 +26,6 @@ pub struct Policy {
     pub rounds: usize,
     /// Further looks at an undecided cell.
     pub extra_looks: u32,
-    /// Spread between copies of one kernel at different addresses, where it was measured.
-    pub layout_spread: Option<f64>,
     /// Whether workers keep their large pool between cells; false where memory is short.
     pub keep_pools: bool,
     /// Bytes that the load ports deliver in a cycle, see [`limits::load_width`]. Measured once per
@@ -38,7 +36,7 @@ pub struct Policy {
 impl Policy {
     /// The decision rule that follows.
     pub fn rule(&self) -> Rule {
-        Rule::with_layout_spread(self.layout_spread, 1 + self.extra_looks)
+        Rule::over(1 + self.extra_looks)
     }
 
     /// The rule as a record holds it.

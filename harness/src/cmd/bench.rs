@@ -170,7 +170,6 @@ fn policy(plan: &Plan) -> Policy {
         processes: plan.processes,
         rounds: plan.rounds,
         extra_looks: plan.extra_looks,
-        layout_spread: None,
         load_width: limits::load_width(),
         keep_pools: env::memory_available().is_none_or(|free| needed < free / 2),
     }

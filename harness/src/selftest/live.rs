@@ -46,7 +46,6 @@ pub fn live(
         rounds: size.rounds,
         // As a full bench: more processes while undecided.
         extra_looks: 2,
-        layout_spread: None,
         keep_pools: true,
         load_width: 1,
     };
