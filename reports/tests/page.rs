@@ -73,6 +73,28 @@ fn the_strip_says_what_the_statistics_say() {
 }
 
 #[test]
+fn workloads_stand_under_their_data_set() {
+    let mut run = fixture::sample();
+    let html = render(&run).unwrap();
+    assert_eq!(html.matches("<tr class=set>").count(), 2);
+    assert_eq!(html.matches("<b>digits</b>").count(), 1);
+    run.workloads.iter_mut().take(3).for_each(|w| w.not_run = Some("no file".into()));
+    let html = render(&run).unwrap();
+    assert_eq!(html.matches("<tr class=set>").count(), 1, "a set of which nothing ran has no rows");
+    assert!(!html.contains("<b>digits</b>"));
+}
+
+#[test]
+fn only_broken_claims_are_painted() {
+    let mut run = fixture::sample();
+    let marked = |run: &Run| render(run).unwrap().matches(" class=bad>avx512 !<td>").count();
+    assert_eq!(marked(&run), 0, "the sample's rows ran what they claim, or claim nothing");
+    let claims = run.cells.iter_mut().find(|c| c.level == "avx2" && c.has_run()).unwrap();
+    claims.ran_level = Some("avx512".into());
+    assert_eq!(marked(&run), 1);
+}
+
+#[test]
 fn the_data_in_the_page_is_the_record() {
     let run = fixture::sample();
     let saved = Run::from_json(run.to_json().unwrap().as_bytes(), Path::new("saved")).unwrap();

@@ -136,6 +136,7 @@ struct WorkloadRow {
     k: usize,
     recall: String,
     exact: bool,
+    queries: String,
     qps: String,
     p50: String,
     p99: String,
@@ -144,28 +145,17 @@ struct WorkloadRow {
     place: usize,
 }
 
-/// Workloads that ran, in the record's order, neighbours over the same data set together.
+/// Workloads that ran, in the record's order, each run of one data set under its name.
 pub(super) fn workloads(run: &Run) -> Vec<WorkloadGroup> {
-    let mut ran: Vec<(usize, &Workload)> =
+    let ran: Vec<(usize, &Workload)> =
         run.workloads.iter().enumerate().filter(|(_, w)| w.not_run.is_none()).collect();
-    let over = |w: &Workload| (w.dataset.clone(), w.rows, w.dim, w.queries);
-    // The sort is stable: inside a data set the record's order stays.
-    let mut first: BTreeMap<_, usize> = BTreeMap::new();
-    for (place, w) in &ran {
-        first.entry(over(w)).or_insert(*place);
-    }
-    ran.sort_by_key(|(_, w)| first.get(&over(w)).copied());
+    let over = |w: &Workload| (w.dataset.clone(), w.rows, w.dim);
     ran.chunk_by(|(_, a), (_, b)| over(a) == over(b))
         .map(|of_set| {
             let w = of_set[0].1;
             WorkloadGroup {
                 dataset: text(&w.dataset),
-                shape: format!(
-                    "{} rows of {} values, {} queries",
-                    count(w.rows),
-                    w.dim,
-                    count(w.queries)
-                ),
+                shape: format!("{} rows of {} values", count(w.rows), w.dim),
                 rows: of_set.iter().map(|(place, w)| workload(*place, w)).collect(),
             }
         })
@@ -179,6 +169,7 @@ fn workload(place: usize, w: &Workload) -> WorkloadRow {
         k: w.k,
         recall: fixed(w.recall, 4),
         exact: w.recall == Some(1.0),
+        queries: count(w.queries),
         qps: w.qps.map_or_else(
             || text(""),
             |q| if (100.0..1e15).contains(&q) { count(q as u64) } else { significant(q, 3) },
