@@ -111,12 +111,20 @@ impl Step for CosineRows {
     fn finish4<S: Simd>(s: S, acc: [[S::V; 2]; 4], xx: f32) -> [f32; 4] {
         let xy = s.sum4([acc[0][0], acc[1][0], acc[2][0], acc[3][0]]);
         let yy = s.sum4([acc[0][1], acc[1][1], acc[2][1], acc[3][1]]);
-        [
-            distance(xy[0], xx, yy[0]),
-            distance(xy[1], xx, yy[1]),
-            distance(xy[2], xx, yy[2]),
-            distance(xy[3], xx, yy[3]),
-        ]
+        // Four roots and four divisions side by side: two vector instructions.
+        let norm = xx.sqrt();
+        let mut out = [0.0; 4];
+        for r in 0..4 {
+            out[r] = 1.0 - xy[r] / (norm * yy[r].sqrt());
+        }
+        // A zero norm divides by zero; that is rare, and shows in the value.
+        let finite = |r: usize| out[r].is_finite();
+        if !(finite(0) & finite(1) & finite(2) & finite(3)) {
+            for r in 0..4 {
+                out[r] = distance(xy[r], xx, yy[r]);
+            }
+        }
+        out
     }
 
     #[inline(always)]
