@@ -2,13 +2,15 @@
 //!
 //! The kernel runs a few values with the processor's trap flag set
 //! ([`annvil_kernels::testkit::steps`]), and every executed instruction is decoded. A kernel that
-//! claims AVX-512 and runs SSE is a wrong kernel, however right its values.
+//! claims AVX-512 and runs SSE is a wrong kernel, however right its values. A kernel whose level is
+//! written by hand has to execute packed arithmetic in registers of that level: a wide move or a
+//! mask alone proves nothing. What compilers and libraries choose only has to fit its level.
 
 use std::ops::Range;
 
 use annvil_kernels::testkit::steps::{Step, trace};
-use annvil_kernels::{Batch, Level, RowsRef, Runner};
-use iced_x86::{Decoder, DecoderOptions, Instruction, Register};
+use annvil_kernels::{Batch, Level, RowsRef, Runner, Technique};
+use iced_x86::{Decoder, DecoderOptions, EncodingKind, Instruction, Register};
 
 /// Instructions looked at: enough to leave the call's prologue and be deep in the first loop.
 const STEPS: usize = 1500;
@@ -37,11 +39,11 @@ impl Executed {
         }
     }
 
-    /// Whether a kernel that claims `level` may have executed this.
+    /// Whether what a compiler or a library chose may have executed this under `level`.
     fn fits(self, level: Level) -> bool {
         match level {
-            Level::Sse42 => self == Self::Sse || cfg!(target_feature = "avx"),
-            Level::Avx2 => self == Self::Avx || cfg!(target_feature = "avx512f"),
+            Level::Sse42 => self == Self::Sse || AVX_BUILD,
+            Level::Avx2 => self == Self::Avx || AVX512_BUILD,
             Level::Avx512 => self == Self::Avx512,
             // Dispatches inside, or has nothing to claim.
             _ => true,
@@ -49,14 +51,19 @@ impl Executed {
     }
 }
 
-/// The level that `runner` executes on the first values of `batch`; `None` where this platform
-/// cannot tell.
+/// In such a build the compiler writes even SSE kernels in the VEX encoding,
+const AVX_BUILD: bool = cfg!(target_feature = "avx");
+/// and in such a one AVX2 kernels in the EVEX encoding, on registers of their own width.
+const AVX512_BUILD: bool = cfg!(target_feature = "avx512f");
+
+/// The level that `runner` executes on the first values of `batch`; `None` where this cannot be
+/// told: not on this platform, or no instruction of this program was seen.
 ///
 /// # Errors
-/// The kernel claims `level` and executes another one.
+/// The kernel claims `level` and does not execute it.
 pub fn prove(
     runner: &dyn Runner,
-    level: Level,
+    (level, technique): (Level, Technique),
     batch: &Batch<'_>,
     values: usize,
 ) -> Result<Option<Executed>, String> {
@@ -73,24 +80,115 @@ pub fn prove(
     // The first call pays for the detection of features.
     runner.run(&short, &mut out);
     let Ok(steps) = trace(STEPS, &mut || runner.run(&short, &mut out)) else { return Ok(None) };
-    let executed = highest(&steps);
-    if executed.fits(level) {
-        Ok(Some(executed))
-    } else {
-        Err(format!("claims {level} and executed {}", executed.name()))
-    }
+    judge(&steps, &own_code(), (level, technique), batch.rows.dim())
 }
 
 fn first_rows<'a>(rows: RowsRef<'a, f32>, n: usize) -> RowsRef<'a, f32> {
     rows.slice(0, n.min(rows.len()))
 }
 
-/// The highest level among the instructions of this program. The C library's copies are left out:
-/// they use the widest registers there are, whatever the kernel claims.
-fn highest(steps: &[Step]) -> Executed {
-    let own = own_code();
-    let ours = |step: &&Step| own.is_empty() || own.iter().any(|r| r.contains(&step.address));
-    steps.iter().filter(ours).map(classify).max().unwrap_or(Executed::Scalar)
+/// Judges the steps that lie in `own`. The C library's copies are left out: they use the widest
+/// registers there are, whatever the kernel claims.
+fn judge(
+    steps: &[Step],
+    own: &[Range<u64>],
+    (level, technique): (Level, Technique),
+    dim: usize,
+) -> Result<Option<Executed>, String> {
+    let mut ours = steps.iter().filter(|s| own.iter().any(|r| r.contains(&s.address))).peekable();
+    if ours.peek().is_none() {
+        return Ok(None);
+    }
+    let mut seen = Seen::default();
+    ours.for_each(|step| seen.add(step));
+    let executed = seen.highest();
+    let proven = match level {
+        // One value is nothing to pack.
+        _ if dim < 2 && executed == Executed::Scalar => return Ok(Some(executed)),
+        _ if !matches!(technique, Technique::Hand | Technique::Pulp) => None,
+        Level::Sse42 => Some((Executed::Sse, seen.proves_sse())),
+        Level::Avx2 => Some((Executed::Avx, seen.proves_avx2(dim))),
+        Level::Avx512 => Some((Executed::Avx512, seen.packed512)),
+        _ => None,
+    };
+    match proven {
+        Some((claimed, true)) => Ok(Some(claimed)),
+        None if executed.fits(level) => Ok(Some(executed)),
+        _ => Err(format!("claims {level} and executed {}: {seen:?}", executed.name())),
+    }
+}
+
+/// What kinds of instructions ran.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Seen {
+    /// Packed arithmetic in the legacy encoding.
+    legacy: bool,
+    /// Any VEX-encoded instruction on vectors.
+    vex: bool,
+    /// Any EVEX-encoded instruction, or one on masks.
+    evex: bool,
+    /// Any on 512-bit registers.
+    zmm: bool,
+    /// Packed arithmetic on 128 bits, VEX or EVEX.
+    packed128: bool,
+    /// Packed arithmetic on 256 bits, VEX or EVEX.
+    packed256: bool,
+    /// Packed arithmetic on 512 bits or under a mask.
+    packed512: bool,
+}
+
+impl Seen {
+    fn add(&mut self, step: &Step) {
+        let mut decoder = Decoder::with_ip(64, &step.bytes, step.address, DecoderOptions::NONE);
+        let instruction = decoder.decode();
+        let any = |is: fn(Register) -> bool| registers(&instruction).any(is);
+        let packed = packed_arithmetic(&instruction);
+        let masks = any(Register::is_k) || instruction.op_mask() != Register::None;
+        match instruction.code().encoding() {
+            EncodingKind::EVEX => self.evex = true,
+            // `kmov` and its like.
+            EncodingKind::VEX if masks => self.evex = true,
+            // BMI is VEX-encoded as well, and works on general registers.
+            EncodingKind::VEX if any(Register::is_vector_register) => self.vex = true,
+            EncodingKind::Legacy => {
+                self.legacy |= packed;
+                return;
+            }
+            _ => return,
+        }
+        let zmm = any(Register::is_zmm);
+        self.zmm |= zmm;
+        if packed && (zmm || masks) {
+            self.packed512 = true;
+        } else if packed && any(Register::is_ymm) {
+            self.packed256 = true;
+        } else if packed {
+            self.packed128 = true;
+        }
+    }
+
+    fn highest(self) -> Executed {
+        match self {
+            Self { evex: true, .. } => Executed::Avx512,
+            Self { vex: true, .. } => Executed::Avx,
+            Self { legacy: true, .. } => Executed::Sse,
+            _ => Executed::Scalar,
+        }
+    }
+
+    fn proves_sse(self) -> bool {
+        if AVX_BUILD {
+            self.legacy || self.packed128
+        } else {
+            self.legacy && !self.vex && !self.evex
+        }
+    }
+
+    fn proves_avx2(self, dim: usize) -> bool {
+        let foreign = if AVX512_BUILD { self.zmm } else { self.evex };
+        // A vector that fits into half a register may be worked on there.
+        (self.packed256 || (dim < 8 && self.packed128)) && !foreign
+    }
 }
 
 /// Where this program's own instructions lie; empty where the system does not say.
@@ -100,61 +198,50 @@ fn own_code() -> Vec<Range<u64>> {
     else {
         return Vec::new();
     };
+    program.to_str().map_or_else(Vec::new, |program| code_of(&maps, program))
+}
+
+/// The executable ranges of `program` in the text of a `maps` file.
+fn code_of(maps: &str, program: &str) -> Vec<Range<u64>> {
+    // Both sides say so when the file was replaced since.
+    let whole = |path: &'_ str| path.strip_suffix(" (deleted)").unwrap_or(path).to_owned();
+    let program = whole(program);
     let executable = |line: &str| {
-        let mut fields = line.split_whitespace();
-        let (range, rights) = (fields.next()?, fields.next()?);
-        let path = fields.nth(3)?;
+        // range rights offset device inode, and the path with whatever blanks it has.
+        let mut rest = line;
+        let mut next = || {
+            let (field, after) = rest.split_once(' ')?;
+            rest = after.trim_start();
+            Some(field)
+        };
+        let (range, rights) = (next()?, next()?);
+        next()?;
+        next()?;
+        next()?;
         let (start, end) = range.split_once('-')?;
         let hex = |text| u64::from_str_radix(text, 16).ok();
-        let own = rights.contains('x') && Some(path) == program.to_str();
+        let own = rights.contains('x') && whole(rest) == program;
         own.then_some(hex(start)?..hex(end)?)
     };
     maps.lines().filter_map(executable).collect()
-}
-
-fn classify(step: &Step) -> Executed {
-    let mut decoder = Decoder::with_ip(64, &step.bytes, step.address, DecoderOptions::NONE);
-    let instruction = decoder.decode();
-    match opcode(&step.bytes) {
-        EVEX => Executed::Avx512,
-        VEX2 | VEX3 if masks(&instruction) => Executed::Avx512,
-        VEX2 | VEX3 if vectors(&instruction) => Executed::Avx,
-        _ if packed_arithmetic(&instruction) => Executed::Sse,
-        _ => Executed::Scalar,
-    }
-}
-
-// In 64-bit mode these three first bytes are nothing but the prefixes of these encodings.
-const EVEX: u8 = 0x62;
-const VEX3: u8 = 0xc4;
-const VEX2: u8 = 0xc5;
-
-/// The first byte behind segment and address-size prefixes.
-fn opcode(bytes: &[u8]) -> u8 {
-    let prefixes = [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x67];
-    bytes.iter().copied().find(|byte| !prefixes.contains(byte)).unwrap_or(0)
 }
 
 fn registers(instruction: &Instruction) -> impl Iterator<Item = Register> + '_ {
     (0..instruction.op_count()).map(|i| instruction.op_register(i))
 }
 
-/// `kmov` and its like are VEX-encoded and AVX-512.
-fn masks(instruction: &Instruction) -> bool {
-    registers(instruction).any(Register::is_k)
-}
-
-/// BMI is VEX-encoded as well, and works on general registers.
-fn vectors(instruction: &Instruction) -> bool {
-    registers(instruction).any(Register::is_vector_register)
-}
-
 /// Compilers use packed moves and logic for scalar code: only arithmetic on several lanes counts.
 fn packed_arithmetic(instruction: &Instruction) -> bool {
-    let name = format!("{:?}", instruction.mnemonic());
-    let arithmetic = ["Add", "Sub", "Mul", "Hadd", "Max", "Pmax", "Padd"];
-    let packed = name.ends_with("ps") || name.ends_with("pd") || name.starts_with('P');
-    packed && arithmetic.iter().any(|a| name.starts_with(a)) && vectors(instruction)
+    const ARITHMETIC: [&str; 17] = [
+        "add", "sub", "mul", "div", "hadd", "max", "min", "pmax", "pmin", "padd", "psub", "pmul",
+        "fmadd", "fmsub", "fnmadd", "fnmsub", "range",
+    ];
+    let name = format!("{:?}", instruction.mnemonic()).to_lowercase();
+    let name = name.strip_prefix('v').unwrap_or(&name);
+    let packed = name.ends_with("ps") || name.ends_with("pd") || name.starts_with('p');
+    packed
+        && ARITHMETIC.iter().any(|a| name.starts_with(a))
+        && registers(instruction).any(Register::is_vector_register)
 }
 
 #[cfg(all(test, target_os = "linux", target_arch = "x86_64"))]
@@ -165,14 +252,17 @@ mod tests {
 
     #[test]
     fn every_variant_runs_what_it_claims() {
-        let case = Recipe::plain(100, 8, 3).make();
-        let batch = case.batch();
-        for op in annvil_kernels::ops() {
-            let values = if op.shape().starts_with("scan") { 8 } else { batch.ids.len() };
-            for meta in op.variants().iter().filter(|m| m.not_run.is_none()) {
-                let Ok(runner) = op.bind(meta.name, 100) else { continue };
-                let proof = prove(&*runner, meta.level, &batch, values);
-                assert!(matches!(proof, Ok(Some(_))), "{}#{}: {proof:?}", op.path(), meta.name);
+        for dim in [1, 3, 8, 16, 31, 100] {
+            let case = Recipe::plain(dim, 8, 3).make();
+            let batch = case.batch();
+            for op in annvil_kernels::ops() {
+                let values = if op.shape().starts_with("scan") { 8 } else { batch.ids.len() };
+                for meta in op.variants().iter().filter(|m| m.not_run.is_none()) {
+                    let Ok(runner) = op.bind(meta.name, dim) else { continue };
+                    let proof = prove(&*runner, (meta.level, meta.technique), &batch, values);
+                    let name = format!("{}@{dim}#{}", op.path(), meta.name);
+                    assert!(matches!(proof, Ok(Some(_))), "{name}: {proof:?}");
+                }
             }
         }
     }
@@ -181,26 +271,110 @@ mod tests {
     fn a_false_claim_is_found() {
         let case = Recipe::plain(64, 4, 3).make();
         let op = annvil_kernels::find("f32/l2sq/pair").unwrap();
-        let scalar = op.bind("scalar", 64).unwrap();
         let batch = case.batch();
+        let false_claim = |variant: &str, claim| {
+            let runner = op.bind(variant, 64).unwrap();
+            let proof = prove(&*runner, (claim, Technique::Hand), &batch, batch.ids.len());
+            assert!(proof.is_err(), "{variant} as {claim}: {proof:?}");
+        };
         for claim in [Level::Sse42, Level::Avx2, Level::Avx512] {
-            assert!(prove(&*scalar, claim, &batch, batch.ids.len()).is_err(), "{claim}");
+            false_claim("scalar", claim);
+        }
+        // Each level's own kernel under the names of the others.
+        for level in [Level::Avx2, Level::Avx512].into_iter().filter(|l| l.is_available()) {
+            for claim in [Level::Sse42, Level::Avx2, Level::Avx512] {
+                // In such a build an SSE kernel is written with the same instructions.
+                if claim != level && !(AVX_BUILD && claim < level) {
+                    false_claim(&format!("{level}-x4"), claim);
+                }
+            }
         }
     }
 
+    fn seen(codes: &[&[u8]]) -> Seen {
+        let mut seen = Seen::default();
+        for code in codes {
+            seen.add(&step(0, code));
+        }
+        seen
+    }
+
+    fn step(address: u64, code: &[u8]) -> Step {
+        let mut bytes = [0x90; 15];
+        bytes[..code.len()].copy_from_slice(code);
+        Step { address, bytes }
+    }
+
+    const VADDPS_ZMM: &[u8] = &[0x62, 0xf1, 0x7c, 0x48, 0x58, 0xc1];
+    const VADDPS_YMM_MASKED: &[u8] = &[0x62, 0xf1, 0x7c, 0x29, 0x58, 0xc1];
+    const VADDPS_YMM_EVEX: &[u8] = &[0x62, 0xf1, 0x7c, 0x28, 0x58, 0xc1];
+    const VMOVAPS_ZMM: &[u8] = &[0x62, 0xf1, 0x7c, 0x48, 0x28, 0xc1];
+    const KMOVW: &[u8] = &[0xc5, 0xf8, 0x92, 0xc8];
+    const VADDPS_YMM: &[u8] = &[0xc5, 0xfc, 0x58, 0xc1];
+    const VADDPS_XMM: &[u8] = &[0xc5, 0xf8, 0x58, 0xc1];
+    const VFMADD231PS_YMM: &[u8] = &[0xc4, 0xe2, 0x7d, 0xb8, 0xc1];
+    const ADDPS: &[u8] = &[0x0f, 0x58, 0xc1];
+    const ADDSS: &[u8] = &[0xf3, 0x0f, 0x58, 0xc1];
+    const MOVAPS: &[u8] = &[0x0f, 0x28, 0xc1];
+    const BZHI: &[u8] = &[0xc4, 0xe2, 0x70, 0xf5, 0xc2];
+
     #[test]
-    fn instructions_are_classified_by_their_encoding() {
-        let of = |code: &[u8]| {
-            let mut bytes = [0x90; 15];
-            bytes[..code.len()].copy_from_slice(code);
-            classify(&Step { address: 0, bytes })
+    fn instructions_are_classified_by_encoding_width_and_kind() {
+        for (code, executed) in [
+            (VADDPS_ZMM, Executed::Avx512),
+            (KMOVW, Executed::Avx512),
+            (VADDPS_YMM, Executed::Avx),
+            (ADDPS, Executed::Sse),
+            (ADDSS, Executed::Scalar),
+            (MOVAPS, Executed::Scalar),
+            (BZHI, Executed::Scalar),
+        ] {
+            assert_eq!(seen(&[code]).highest(), executed, "{code:x?}");
+        }
+        assert!(seen(&[VADDPS_ZMM]).packed512 && seen(&[VADDPS_YMM_MASKED]).packed512);
+        assert!(seen(&[VFMADD231PS_YMM]).packed256 && seen(&[VADDPS_YMM_EVEX]).packed256);
+    }
+
+    #[test]
+    fn wide_moves_and_masks_prove_nothing() {
+        assert!(!seen(&[VMOVAPS_ZMM, KMOVW, VADDPS_YMM]).packed512);
+        assert!(!seen(&[VADDPS_XMM]).proves_avx2(8) && seen(&[VADDPS_XMM]).proves_avx2(7));
+        assert!(seen(&[VADDPS_YMM]).proves_avx2(8));
+        assert!(!seen(&[VADDPS_YMM, VMOVAPS_ZMM]).proves_avx2(8));
+        assert_eq!(seen(&[VADDPS_YMM_EVEX]).proves_avx2(8), AVX512_BUILD);
+        assert!(seen(&[ADDPS]).proves_sse() && !seen(&[MOVAPS, ADDSS]).proves_sse());
+    }
+
+    #[test]
+    fn no_trace_and_no_code_of_ours_cannot_be_told() {
+        let claim = (Level::Avx512, Technique::Hand);
+        let own = 0x1000..0x2000;
+        let own = std::slice::from_ref(&own);
+        assert_eq!(judge(&[], own, claim, 64), Ok(None));
+        assert_eq!(judge(&[step(0x1000, VADDPS_ZMM)], &[], claim, 64), Ok(None));
+        assert_eq!(judge(&[step(0x9000, VADDPS_ZMM)], own, claim, 64), Ok(None));
+        let found = judge(&[step(0x1000, VADDPS_ZMM)], own, claim, 64);
+        assert_eq!(found, Ok(Some(Executed::Avx512)));
+        assert!(judge(&[step(0x1000, VADDPS_YMM)], own, claim, 64).is_err());
+    }
+
+    #[test]
+    fn own_code_is_found_whatever_the_path() {
+        let maps = "\
+            1000-2000 r--p 00000000 08:01 42                         /my builds/annvil harness\n\
+            2000-3000 r-xp 00001000 08:01 42                         /my builds/annvil harness\n\
+            5000-6000 r-xp 00001000 08:01 43                         /my builds/annvil\n\
+            7000-8000 r-xp 00000000 00:00 0 \n\
+            8000-9000 r-xp 00000000 00:00 0                          [vdso]\n\
+            9000-a000 r-xp 00000000 08:01 44                         /old (deleted)\n\
+            garbage\n";
+        let found = |program: &str| -> Vec<(u64, u64)> {
+            code_of(maps, program).iter().map(|r| (r.start, r.end)).collect()
         };
-        assert_eq!(of(&[0x62, 0xf1, 0x7c, 0x48, 0x58, 0xc1]), Executed::Avx512, "vaddps zmm");
-        assert_eq!(of(&[0xc5, 0xf8, 0x92, 0xc8]), Executed::Avx512, "kmovw k1, eax");
-        assert_eq!(of(&[0xc5, 0xfc, 0x58, 0xc1]), Executed::Avx, "vaddps ymm");
-        assert_eq!(of(&[0x0f, 0x58, 0xc1]), Executed::Sse, "addps");
-        assert_eq!(of(&[0xf3, 0x0f, 0x58, 0xc1]), Executed::Scalar, "addss");
-        assert_eq!(of(&[0x0f, 0x28, 0xc1]), Executed::Scalar, "movaps");
-        assert_eq!(of(&[0xc4, 0xe2, 0x70, 0xf5, 0xc2]), Executed::Scalar, "bzhi");
+        assert_eq!(found("/my builds/annvil harness"), [(0x2000, 0x3000)]);
+        assert_eq!(found("/my builds/annvil harness (deleted)"), [(0x2000, 0x3000)]);
+        assert_eq!(found("/old"), [(0x9000, 0xa000)]);
+        assert_eq!(found("/other"), []);
+        assert!(!own_code().is_empty());
     }
 }

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::io::{self, BufRead, Write};
 
 use annvil_kernels::testkit::verify_batch;
-use annvil_kernels::{AnyOp, Batch, Level, Runner};
+use annvil_kernels::{AnyOp, Batch, Level, Runner, Technique};
 
 use super::operands::{CacheSizes, Operands, Pool};
 use super::{
@@ -195,8 +195,9 @@ fn admit(
         }
     }
     if request.prove {
-        let level = op.variants().iter().find(|m| m.name == contestant.variant).map(|m| m.level);
-        match prove(runner.as_ref(), level.unwrap_or(Level::Scalar), &batches[0], values) {
+        let meta = op.variants().into_iter().find(|m| m.name == contestant.variant);
+        let claim = meta.map_or((Level::Scalar, Technique::Scalar), |m| (m.level, m.technique));
+        match prove(runner.as_ref(), claim, &batches[0], values) {
             Ok(executed) => reply.ran_level = executed.map(|e| e.name().to_owned()),
             Err(why) => {
                 reply.refused = Some(Refusal::Wrong(why));
