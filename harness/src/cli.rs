@@ -8,7 +8,7 @@ use annvil_reports::schema::Mode;
 use clap::{Args, Parser, Subcommand};
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 ok | 1 a tool failed | 2 usage | 3 regression | 4 undecided or noisy (--fail-noisy)
+Exit codes: 0 ok | 1 a tool failed | 2 usage | 3 reserved, no verb uses it yet | 4 undecided or noisy (--fail-noisy)
             5 wrong answer or wrong dispatch | 6 a prerequisite is missing | 130 interrupted, resumable";
 
 /// Verify, time and judge every kernel; keep the evidence.

@@ -43,6 +43,15 @@ pub struct Plan {
     pub fingerprint: String,
     /// The cells, in order.
     pub cells: Vec<CellSpec>,
+    /// The user's folder of data sets, absolute; the built-in sets are searched without it too.
+    #[serde(default)]
+    pub data: Option<String>,
+    /// The engine's kernels that were forced, as `ANNVIL_FORCE` spells them.
+    #[serde(default)]
+    pub force: String,
+    /// Bytes that the load ports deliver in a cycle, measured when the run began; 0 if not yet.
+    #[serde(default)]
+    pub load_width: u32,
 }
 
 /// The first line of a state file.
@@ -145,6 +154,12 @@ impl std::error::Error for StateError {
 }
 
 impl Plan {
+    /// Whether the command line asked for certain cells or variants only. Such a run searches no
+    /// data sets.
+    pub fn is_narrowed(&self) -> bool {
+        self.selection != Selection::default()
+    }
+
     /// What makes `self` another plan than `other`; `None` if nothing does.
     pub fn difference(&self, other: &Self) -> Option<&'static str> {
         let checks = [
@@ -156,6 +171,8 @@ impl Plan {
             (self.rounds != other.rounds, "another number of rounds"),
             (self.extra_looks != other.extra_looks, "another number of looks"),
             (self.seed != other.seed, "another seed"),
+            (self.data != other.data, "another folder of data sets"),
+            (self.force != other.force, "other forced kernels"),
         ];
         checks.into_iter().find_map(|(differs, what)| differs.then_some(what))
     }
@@ -337,6 +354,9 @@ mod tests {
             seed: 3,
             fingerprint: "x".into(),
             cells: vec![cell(8), cell(16), cell(31)],
+            data: None,
+            force: String::new(),
+            load_width: 64,
         }
     }
 
@@ -386,6 +406,21 @@ mod tests {
         assert!(refused(Plan { seed: 4, ..plan() }).contains("seed"));
         assert!(refused(Plan { cells: vec![cell(8)], ..plan() }).contains("cells"));
         assert!(refused(Plan { fingerprint: "y".into(), ..plan() }).contains("binary"));
+        assert!(refused(Plan { data: Some("/d".into()), ..plan() }).contains("data sets"));
+        assert!(refused(Plan { force: "*/*/*=scalar".into(), ..plan() }).contains("forced"));
+        // Measured, not asked for.
+        state.check_plan(&Plan { load_width: 32, ..plan() }).unwrap();
+    }
+
+    #[test]
+    fn a_plan_without_the_later_fields_is_read() {
+        let mut value = serde_json::to_value(plan()).unwrap();
+        for field in ["data", "force", "load_width"] {
+            assert!(value.as_object_mut().unwrap().remove(field).is_some());
+        }
+        let old: Plan = serde_json::from_value(value).unwrap();
+        assert_eq!(old, Plan { load_width: 0, ..plan() });
+        assert!(!old.is_narrowed());
     }
 
     #[test]

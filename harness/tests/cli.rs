@@ -13,7 +13,7 @@ const SMALL: [&str; 9] =
 
 fn harness(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_annvil-harness"));
-    command.args(args).env_remove("ANNVIL_DATA").stdin(Stdio::null());
+    command.args(args).env_remove("ANNVIL_DATA").env_remove("ANNVIL_FORCE").stdin(Stdio::null());
     command
 }
 
@@ -42,6 +42,7 @@ fn help_is_success_and_mistakes_are_usage() {
     assert_eq!(code(&["bench", "--list", "--dim", "0"]), Some(2));
     assert_eq!(code(&["bench", "--list", "--variant", "no-such-variant"]), Some(2));
     assert_eq!(code(&["verify", "no-such-variant"]), Some(2));
+    assert_eq!(code(&["data", "verify", "no-such-set"]), Some(2));
     assert_eq!(code(&["report", "no-such-folder"]), Some(1));
 }
 
@@ -51,6 +52,73 @@ fn a_variant_that_cannot_run_here_is_a_missing_prerequisite() {
     let output = run(&["bench", "--list", "--variant", foreign]);
     assert_eq!(output.status.code(), Some(6));
     assert!(String::from_utf8_lossy(&output.stderr).contains(foreign));
+    let output = run(&["verify", &format!("f32/dot/pair#{foreign}")]);
+    assert_eq!(output.status.code(), Some(6), "nothing was verified");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("not run  f32/dot/pair#"));
+}
+
+#[test]
+fn a_missing_folder_and_a_damaged_set_are_told_apart() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().to_str().unwrap();
+    for verb in ["list", "verify"] {
+        let missing = dir.path().join("none");
+        assert_eq!(code(&["data", verb, "--data", missing.to_str().unwrap()]), Some(6), "{verb}");
+    }
+    fs::create_dir(dir.path().join("broken")).unwrap();
+    fs::write(dir.path().join("broken/base.fvecs"), [1, 0, 0]).unwrap();
+    let list = run(&["data", "list", "--data", root]);
+    let text = String::from_utf8_lossy(&list.stdout).into_owned();
+    assert!(list.status.code() == Some(5) && text.contains("licence: BSD-3-Clause"), "{text}");
+    let args = ["data", "verify", "--queries", "1", "--data", root];
+    let output = run(&args);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(5));
+    // The built-in sets were checked all the same, and asking for one of them is no failure.
+    assert!(text.contains("ok     minilm-2k") && text.contains("WRONG  cannot be used"), "{text}");
+    assert_eq!(code(&[&args[..], &["digits"]].concat()), Some(0));
+    assert_eq!(code(&[&args[..], &["broken"]].concat()), Some(5));
+}
+
+#[test]
+fn data_of_a_narrowed_run_is_left_out_and_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("sets");
+    let output =
+        bench(dir.path(), &["--dim", "8", "--align", "aligned", "--data", data.to_str().unwrap()]);
+    assert!(output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("is not searched"));
+    let run = Run::load(dir.path().join("results.json")).unwrap();
+    assert!(run.not_run.iter().any(|n| n.what.contains("sets")), "{:?}", run.not_run);
+    assert!(run.command.contains("--data ") && run.workloads.is_empty());
+    let resume = ["bench", "--resume", dir.path().to_str().unwrap()];
+    assert_eq!(code(&resume), Some(0), "the folder is taken over");
+    assert_eq!(code(&[&resume[..], &["--data", "elsewhere"]].concat()), Some(2), "another folder");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_force_that_is_no_text_is_usage() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let args = [&SMALL[..], &["--out", dir.path().to_str().unwrap(), "--dim", "8"]].concat();
+    for bad in [&b"\xff"[..], b"f32/l2sq"] {
+        let force = std::ffi::OsStr::from_bytes(bad);
+        let output = harness(&args).env("ANNVIL_FORCE", force).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{force:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("ANNVIL_FORCE"));
+    }
+}
+
+#[test]
+fn a_narrowed_run_is_not_promoted() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(bench(dir.path(), &["--dim", "8"]).status.success());
+    let output = run(&["promote", "--dry-run", "--allow-dirty", dir.path().to_str().unwrap()]);
+    let why = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1));
+    // Tests are not built as releases are, which is said first.
+    assert!(why.contains("part of its suite") || why.contains("profile"), "{why}");
 }
 
 #[test]
@@ -117,6 +185,40 @@ fn a_killed_run_goes_on_where_it_was() {
     let rows: std::collections::HashSet<_> =
         run.cells.iter().map(|c| (c.dim, &c.alignment, &c.variant)).collect();
     assert_eq!(rows.len(), run.cells.len());
+}
+
+#[cfg(unix)]
+#[test]
+fn the_first_interrupt_keeps_the_finished_cells() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().to_str().unwrap();
+    let dims = ["--dim", "8,9,10,11,12,13,14,15,16,31,64,96,128,256,384,512"];
+    let child = harness(&[&SMALL[..], &["--out", out], &dims[..]].concat())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let state = dir.path().join("state.jsonl");
+    let lines = || fs::read_to_string(&state).map_or(0, |t| t.lines().count());
+    while lines() < 3 {
+        std::thread::yield_now();
+    }
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    assert!(said.contains(&format!("cargo xtask bench --resume {out}")), "{said}");
+    let kept = lines();
+    assert!((3..33).contains(&kept), "{kept} lines");
+    assert!(!dir.path().join("results.json").exists(), "half a run is no record");
+    let output = run(&["bench", "--resume", out]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        output.status.success() && said.contains(&format!("{} of 32 cells", kept - 1)),
+        "{said}"
+    );
+    assert_eq!(Run::load(dir.path().join("results.json")).unwrap().groups().len(), 32);
 }
 
 #[test]

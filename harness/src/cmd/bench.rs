@@ -13,7 +13,8 @@ use annvil_kernels::AnyOp;
 use annvil_reports::page;
 use annvil_reports::schema::{Mode, Run, Verdict};
 
-use super::{on_interrupt, search, summary};
+use super::search::{self, Searches};
+use super::{on_interrupt, summary};
 use crate::cli::BenchArgs;
 use crate::progress::{Progress, human_time, note, out};
 use crate::stop::{INTERRUPTED, MISSING, Stop, UNDECIDED, WRONG};
@@ -39,8 +40,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Stop> {
     let host = env::host();
     let fingerprint = store::fingerprint(&exe, &host.cpu)
         .map_err(|e| Stop::failed(format!("cannot read {}: {e}", exe.display())))?;
-    let searches = search::Searches::find(args)?;
-    let mut state = open_state(args, fingerprint, &out_dir)?;
+    let (mut state, searches) = open_state(args, fingerprint, &out_dir)?;
     let plan = state.header().plan.clone();
     let policy = policy(&plan);
     let stop = on_interrupt()?;
@@ -62,7 +62,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Stop> {
     run.host = host;
     run.host.steal_pct =
         ticks.zip(CpuTicks::now()).and_then(|(before, now)| now.steal_pct_since(before));
-    run.command = command_line(args, &plan);
+    run.command = command_line(&plan);
     let results = out_dir.join(RESULTS_FILE);
     run.save(&results).map_err(Stop::failed)?;
     // The record's figures are rounded; the page and the table shall show those and no others.
@@ -118,7 +118,18 @@ fn plan(args: &BenchArgs, fingerprint: String) -> Result<Plan, Stop> {
         seed: args.seed.unwrap_or(SEED),
         fingerprint,
         cells,
+        data: args.data.as_deref().map(absolute).transpose()?,
+        force: search::force_spec()?,
+        load_width: 0,
     })
+}
+
+/// A folder as the plan keeps it: the same from wherever the run is resumed.
+fn absolute(dir: &Path) -> Result<String, Stop> {
+    let whole = std::path::absolute(dir)
+        .map_err(|e| Stop::usage(format!("--data {}: {e}", dir.display())))?;
+    let text = whole.into_os_string().into_string();
+    text.map_err(|_| Stop::usage(format!("--data {}: not UTF-8", dir.display())))
 }
 
 /// Every variant that was asked for has to exist, and at least one of each pattern has to run here.
@@ -142,25 +153,36 @@ fn check_variants(patterns: &[String], cells: &[CellSpec]) -> Result<(), Stop> {
     Ok(())
 }
 
-/// A fresh state, or the one to resume.
-fn open_state(args: &BenchArgs, fingerprint: String, out_dir: &Path) -> Result<State, Stop> {
+/// A fresh state, or the one to resume, and what is to be searched by its plan.
+fn open_state(
+    args: &BenchArgs,
+    fingerprint: String,
+    out_dir: &Path,
+) -> Result<(State, Searches), Stop> {
     if args.resume.is_none() {
         let plan = plan(args, fingerprint)?;
-        return State::create(out_dir, env::now_rfc3339(), plan).map_err(Stop::failed);
+        // Before an older run is replaced: a wrong folder is said at once.
+        let searches = Searches::find(&plan)?;
+        let plan = Plan { load_width: limits::load_width(), ..plan };
+        let state = State::create(out_dir, env::now_rfc3339(), plan).map_err(Stop::failed)?;
+        return Ok((state, searches));
     }
     let state = State::resume(out_dir).map_err(Stop::usage)?;
-    let wanted = if args.shapes_plan() {
-        plan(args, fingerprint)?
-    } else {
-        Plan { fingerprint, ..state.header().plan.clone() }
-    };
+    let begun = state.header().plan.clone();
+    let searches = Searches::find(&begun)?;
+    let force = search::force_spec()?;
+    // What is not said again is taken over.
+    let data = args.data.as_deref().map(absolute).transpose()?.or_else(|| begun.data.clone());
+    let force = if force.is_empty() { begun.force.clone() } else { force };
+    let asked = if args.shapes_plan() { plan(args, fingerprint.clone())? } else { begun };
+    let wanted = Plan { fingerprint, data, force, ..asked };
     state.check_plan(&wanted).map_err(Stop::usage)?;
     note(&format!(
         "resuming: {} of {} cells are done\n",
         state.finished().len(),
         state.header().plan.cells.len()
     ));
-    Ok(state)
+    Ok((state, searches))
 }
 
 fn policy(plan: &Plan) -> Policy {
@@ -170,7 +192,8 @@ fn policy(plan: &Plan) -> Policy {
         processes: plan.processes,
         rounds: plan.rounds,
         extra_looks: plan.extra_looks,
-        load_width: limits::load_width(),
+        // An older state file has none.
+        load_width: if plan.load_width == 0 { limits::load_width() } else { plan.load_width },
         keep_pools: env::memory_available().is_none_or(|free| needed < free / 2),
     }
 }
@@ -242,8 +265,8 @@ fn record(state: &State, plan: &Plan, policy: &Policy) -> Run {
 }
 
 /// The command that repeats the run.
-fn command_line(args: &BenchArgs, plan: &Plan) -> String {
-    let mut words = vec!["cargo xtask bench".to_owned()];
+fn command_line(plan: &Plan) -> String {
+    let mut words = vec![search::bench_command(&plan.force)];
     words.extend(plan.selection.filters.iter().map(|f| quoted(f)));
     if plan.mode == Mode::Full {
         words.push("--full".to_owned());
@@ -259,7 +282,8 @@ fn command_line(args: &BenchArgs, plan: &Plan) -> String {
     list("residence", s.residences.iter().map(|r| r.to_string()).collect());
     list("align", s.alignments.iter().map(|a| a.to_string()).collect());
     list("variant", s.variants.clone());
-    list("data", args.data.iter().map(|d| d.display().to_string()).collect());
+    // Not a list: a comma in it is its own.
+    words.extend(plan.data.iter().map(|d| format!("--data {}", quoted(d))));
     words.push(format!(
         "--processes {} --rounds {} --seed {}{}",
         plan.processes,
@@ -271,7 +295,7 @@ fn command_line(args: &BenchArgs, plan: &Plan) -> String {
 }
 
 /// A word as a shell takes it.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._,@-+=:".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()

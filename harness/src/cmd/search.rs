@@ -1,16 +1,17 @@
 //! The second half of `bench`: exact search over every data set at hand.
 
-use std::path::Path;
+use std::env::VarError;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use annvil::{BindError, FORCE_VAR, Forced};
 use annvil_harness::data::{self, DataError, Dataset, sha256_file};
-use annvil_harness::suite::Selection;
+use annvil_harness::store::Plan;
 use annvil_harness::workload;
-use annvil_reports::schema::{Dataset as DatasetRecord, Run, Workload};
+use annvil_reports::schema::{Dataset as DatasetRecord, NotRun, Run, Workload};
 
+use super::bench::quoted;
 use super::data::{pool, roots};
-use crate::cli::BenchArgs;
 use crate::progress::{Progress, note};
 use crate::stop::{MISSING, Stop, WRONG};
 
@@ -19,27 +20,36 @@ pub(crate) struct Searches {
     sets: Vec<Result<Dataset, DataError>>,
     forced: Forced,
     command: String,
+    left_out: Option<NotRun>,
 }
 
 impl Searches {
-    /// The built-in sets and those of `--data`; none if the command line asks for certain cells.
-    pub(crate) fn find(args: &BenchArgs) -> Result<Self, Stop> {
-        let forced = forced()?;
-        let data = args.data.as_ref().map(|dir| format!(" --data {}", dir.display()));
+    /// The built-in sets and those of the plan's folder; none if the plan is of certain cells.
+    pub(crate) fn find(plan: &Plan) -> Result<Self, Stop> {
+        let forced = forced(&plan.force)?;
+        let data = plan.data.as_ref().map(|dir| format!(" --data {}", quoted(dir)));
         let build = annvil_harness::env::build_option();
-        let command = format!("cargo xtask bench{}{build}", data.unwrap_or_default());
+        let command = format!("{}{}{build}", bench_command(&plan.force), data.unwrap_or_default());
         let mut sets = Vec::new();
-        if args.selection() == Selection::default() {
-            for root in roots(args.data.clone()) {
+        let mut left_out = None;
+        if !plan.is_narrowed() {
+            for root in roots(plan.data.as_ref().map(PathBuf::from)) {
                 sets.extend(sets_of(&root)?);
             }
+        } else if let Some(dir) = &plan.data {
+            let why = format!(
+                "a run of certain cells or variants searches no data sets; this does: {command}"
+            );
+            note(&format!("{dir} is not searched: {why}\n"));
+            left_out = Some(NotRun { what: format!("exact search over {dir}"), why });
         }
-        Ok(Self { sets, forced, command })
+        Ok(Self { sets, forced, command, left_out })
     }
 
     /// Searches every set, and puts what came out into `run`. A set that cannot be used becomes a
     /// row that says why.
     pub(crate) fn run(self, run: &mut Run, stop: &AtomicBool) -> Result<(), Stop> {
+        run.not_run.extend(self.left_out);
         let threads = pool()?;
         let mut progress = Progress::new(self.sets.len());
         for set in &self.sets {
@@ -69,10 +79,30 @@ impl Searches {
     }
 }
 
-/// The choices of `ANNVIL_FORCE`; a name that is unknown or cannot run here ends the run.
-fn forced() -> Result<Forced, Stop> {
-    let Ok(spec) = std::env::var(FORCE_VAR) else { return Ok(Forced::default()) };
-    Forced::parse(&spec).map_err(|e| match e {
+/// The text of `ANNVIL_FORCE`; empty where it is not set.
+pub(crate) fn force_spec() -> Result<String, Stop> {
+    match std::env::var(FORCE_VAR) {
+        Ok(spec) => Ok(spec),
+        Err(VarError::NotPresent) => Ok(String::new()),
+        Err(VarError::NotUnicode(text)) => {
+            Err(Stop::usage(format!("{FORCE_VAR}: {} is not UTF-8", text.display())))
+        }
+    }
+}
+
+/// The first words of a command that repeats a run.
+pub(crate) fn bench_command(force: &str) -> String {
+    let command = "cargo xtask bench";
+    if force.is_empty() {
+        command.to_owned()
+    } else {
+        format!("{FORCE_VAR}={} {command}", quoted(force))
+    }
+}
+
+/// The choices of a spec; a name that is unknown or cannot run here ends the run.
+fn forced(spec: &str) -> Result<Forced, Stop> {
+    Forced::parse(spec).map_err(|e| match e {
         BindError::NotRun { .. } => Stop::new(MISSING, format!("{FORCE_VAR}: {e}")),
         _ => Stop::usage(format!("{FORCE_VAR}: {e}")),
     })
@@ -96,14 +126,18 @@ fn sets_of(root: &Path) -> Result<Vec<Result<Dataset, DataError>>, Stop> {
 fn describe(set: &Dataset) -> DatasetRecord {
     let base = set.base();
     let file = &base.path;
+    let origin = data::origin(set);
+    let or_unknown = |text: Option<String>| {
+        text.unwrap_or_else(|| "not stated in a README of the set".to_owned())
+    };
     DatasetRecord {
         name: set.name().to_owned(),
         rows: base.rows as u64,
         dim: base.dim,
         queries: set.query().rows as u64,
         dtype: file.extension().and_then(|e| e.to_str()).unwrap_or("").to_owned(),
-        source: "the README beside it".to_owned(),
-        licence: "the README beside it".to_owned(),
+        source: or_unknown(origin.source),
+        licence: or_unknown(origin.licence),
         sha256: sha256_file(file).ok(),
     }
 }

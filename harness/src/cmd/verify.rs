@@ -8,7 +8,7 @@ use annvil_kernels::{AnyOp, BindError};
 use super::selected;
 use crate::cli::VerifyArgs;
 use crate::progress::out;
-use crate::stop::{Stop, WRONG};
+use crate::stop::{MISSING, Stop, WRONG};
 
 /// Around every vector length and its multiples, and the common large ones.
 const DIMS: [usize; 33] = [
@@ -51,11 +51,15 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<(), Stop> {
         }
     }
     out(&format!("{ran} right, {wrong} wrong, {not_run} not run\n"));
-    match (ran + wrong + not_run, wrong) {
-        (0, _) => {
+    match (ran, wrong, not_run) {
+        (0, 0, 0) => {
             Err(Stop::usage("the filter matches no op#variant; `cargo xtask kernels` lists them"))
         }
-        (_, 0) => Ok(()),
+        (0, 0, _) => Err(Stop::new(
+            MISSING,
+            format!("nothing was verified: none of {not_run} variants runs here, see above"),
+        )),
+        (_, 0, _) => Ok(()),
         _ => Err(Stop::new(WRONG, format!("{wrong} variants give wrong values"))),
     }
 }

@@ -28,14 +28,11 @@ pub struct ListRow {
     pub truth_k: usize,
     /// Bytes of its files.
     pub bytes: u64,
-    /// The licence note, if a README there has one.
+    /// The licence note, see [`origin`].
     pub licence: Option<String>,
 }
 
 /// Every set below `roots`, in their order; a set that cannot be used is there as the reason why.
-///
-/// The licence note is the text after `Licence:` in the set's own `README.md`, or in the section
-/// named like the set in the `README.md` one folder up.
 ///
 /// # Errors
 /// A root that cannot be listed.
@@ -58,26 +55,49 @@ fn row(set: &Dataset) -> ListRow {
         queries_ood: set.query_ood().map_or(0, |q| q.rows),
         truth_k: set.truth_k(),
         bytes: set.bytes(),
-        licence: licence(set),
+        licence: origin(set).licence,
     }
 }
 
-fn licence(set: &Dataset) -> Option<String> {
+/// What a README says about where a set comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The text after `Source:`.
+    pub source: Option<String>,
+    /// The text after `Licence:`.
+    pub licence: Option<String>,
+}
+
+/// The notes on `set`: paragraphs that start with `Source:` and `Licence:` in the set's own
+/// `README.md`, or in the section named like the set in the `README.md` one folder up.
+#[must_use]
+pub fn origin(set: &Dataset) -> Origin {
     let read = |path: &Path| fs::read_to_string(path).ok();
-    let own = read(&set.dir().join("README.md")).and_then(|text| note(text.lines()));
-    own.or_else(|| {
+    let own = read(&set.dir().join("README.md"));
+    let shared = || {
         let whole = fs::canonicalize(set.dir()).ok()?;
         let text = read(&whole.parent()?.join("README.md"))?;
         let mut lines = text.lines();
         lines.find(|l| l.strip_prefix("## ").is_some_and(|title| title.trim() == set.name()))?;
-        note(lines.take_while(|l| !l.starts_with("## ")))
-    })
+        let section: Vec<&str> = lines.take_while(|l| !l.starts_with("## ")).collect();
+        Some(section.join("\n"))
+    };
+    let about = |text: Option<String>| {
+        let text = text.unwrap_or_default();
+        Origin { source: note(text.lines(), "Source:"), licence: note(text.lines(), "Licence:") }
+    };
+    let own = about(own);
+    if own.source.is_some() && own.licence.is_some() {
+        return own;
+    }
+    let shared = about(shared());
+    Origin { source: own.source.or(shared.source), licence: own.licence.or(shared.licence) }
 }
 
-/// The paragraph that starts with `Licence:`, in one line.
-fn note<'a>(lines: impl Iterator<Item = &'a str>) -> Option<String> {
-    let mut lines = lines.skip_while(|l| !l.starts_with("Licence:"));
-    let first = lines.next()?.strip_prefix("Licence:")?.trim();
+/// The paragraph that starts with `word`, in one line.
+fn note<'a>(lines: impl Iterator<Item = &'a str>, word: &str) -> Option<String> {
+    let mut lines = lines.skip_while(|l| !l.starts_with(word));
+    let first = lines.next()?.strip_prefix(word)?.trim();
     let rest = lines.take_while(|l| !l.trim().is_empty()).map(str::trim);
     let all: Vec<&str> = std::iter::once(first).chain(rest).filter(|l| !l.is_empty()).collect();
     Some(all.join(" "))

@@ -27,7 +27,7 @@ mod verify;
 pub use checksum::sha256_file;
 pub use dataset::{Dataset, Part, builtin_root, discover};
 pub use error::DataError;
-pub use list::{ListRow, list};
+pub use list::{ListRow, Origin, list, origin};
 pub use slice::{Sliced, SlicedFile, slice};
 pub use truth::{Recall, SLACK, Truth, exact_f64, recall};
 pub use verify::{Problem, Verified, verify};

@@ -200,7 +200,12 @@ fn the_built_in_sets_are_sound_and_small() {
     let sets: Vec<_> = found.into_iter().map(Result::unwrap).collect();
     let names: Vec<_> = sets.iter().map(|s| (&s.name[..], s.rows, s.dim, s.queries)).collect();
     assert_eq!(names, [("digits", 1597, 64, 200), ("minilm-2k", 1900, 384, 100)]);
-    assert!(sets.iter().all(|s| s.licence.is_some()));
+    for set in &sets {
+        let origin = origin(&Dataset::open(&set.dir).unwrap());
+        assert_eq!(set.licence, origin.licence);
+        let words = |text: Option<String>| text.unwrap_or_default().split(' ').count();
+        assert!(words(origin.source) > 5 && words(origin.licence) > 5, "{}", set.name);
+    }
     assert!(sets.iter().map(|s| s.bytes).sum::<u64>() < 4_000_000);
     for set in sets {
         let parts = Dataset::open(&set.dir).unwrap();
