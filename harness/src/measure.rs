@@ -130,10 +130,7 @@ pub fn contest(
         let mut table = SampleTable::join(&measured)?;
         let bytes = table.bytes_per_value;
         let raw = std::mem::take(&mut table.limits);
-        table.limits = raw
-            .into_iter()
-            .map(|limit| limits::resolve_clock(limit, bytes, policy.load_width))
-            .collect();
+        table.limits = limits::resolve(raw, bytes, policy.load_width);
         let judgement = if table.columns.is_empty() {
             None
         } else {

@@ -20,6 +20,10 @@ pub const CHAIN: usize = 256;
 pub enum Reads {
     /// Every row of the batch, in order.
     Rows,
+    /// The same, each row on four sums of its own, as streaming kernels work.
+    RowsOnFour,
+    /// The same, from both halves of the batch by turns: two far streams.
+    RowsOfHalves,
     /// The listed rows.
     ListedRows,
     /// The listed rows, and the query with each of them.
@@ -130,15 +134,15 @@ fn add16(mut x: u64) -> u64 {
 const STREAMS: usize = 8;
 
 #[inline(always)]
-fn read<S: Simd>(s: S, x: &[f32], mut acc: [S::V; STREAMS]) -> [S::V; STREAMS] {
+fn read<S: Simd, const N: usize>(s: S, x: &[f32], mut acc: [S::V; N]) -> [S::V; N] {
     let (chunks, tail) = s.chunks(x);
-    let (groups, single) = chunks.as_chunks::<STREAMS>();
+    let (groups, single) = chunks.as_chunks::<N>();
     for group in groups {
-        for u in 0..STREAMS {
+        for u in 0..N {
             acc[u] = s.add(acc[u], s.load(&group[u]));
         }
     }
-    for (u, chunk) in (0..STREAMS).zip(single) {
+    for (u, chunk) in (0..N).zip(single) {
         acc[u] = s.add(acc[u], s.load(chunk));
     }
     if !tail.is_empty() {
@@ -153,6 +157,22 @@ fn read_batch<S: Simd>(s: S, reads: Reads, batch: &Batch<'_>) -> f32 {
     match reads {
         Reads::Rows => {
             for i in 0..batch.rows.len() {
+                acc = read(s, batch.rows.row(i), acc);
+            }
+        }
+        Reads::RowsOnFour => {
+            for i in 0..batch.rows.len() {
+                let [a, b, c, d] = read(s, batch.rows.row(i), [s.zero(); 4]);
+                acc[0] = s.add(acc[0], s.add(s.add(a, b), s.add(c, d)));
+            }
+        }
+        Reads::RowsOfHalves => {
+            let half = batch.rows.len() / 2;
+            for i in 0..half {
+                acc = read(s, batch.rows.row(i), acc);
+                acc = read(s, batch.rows.row(half + i), acc);
+            }
+            for i in 2 * half..batch.rows.len() {
                 acc = read(s, batch.rows.row(i), acc);
             }
         }
@@ -336,15 +356,20 @@ mod tests {
 
     #[test]
     fn a_read_adds_up_everything_at_every_level() {
-        let case = Recipe::plain(37, 6, 1).make();
+        // Seven rows: the halves leave one over.
+        let case = Recipe::plain(37, 7, 1).make();
         let batch = case.batch();
-        let all: f64 = (0..6).flat_map(|i| batch.rows.row(i)).map(|&x| f64::from(x)).sum();
+        let sum = |i: usize| -> f64 { batch.rows.row(i).iter().map(|&x| f64::from(x)).sum() };
+        let all: f64 = (0..7).map(sum).sum();
+        let listed: f64 = batch.ids.iter().map(|&id| sum(id as usize)).sum();
         let query: f64 = batch.query.iter().map(|&x| f64::from(x)).sum();
         for level in Level::ALL.into_iter().filter(|level| level.is_available()) {
             let near = |found: f32, truth: f64| (f64::from(found) - truth).abs() < 1e-3;
-            assert!(near(read_at(level, Reads::Rows, &batch), all), "{level}");
-            assert!(near(read_at(level, Reads::ListedRows, &batch), 2.0 * all), "{level}");
-            let with_query = 2.0 * all + 12.0 * query;
+            for reads in [Reads::Rows, Reads::RowsOnFour, Reads::RowsOfHalves] {
+                assert!(near(read_at(level, reads, &batch), all), "{level} {reads:?}");
+            }
+            assert!(near(read_at(level, Reads::ListedRows, &batch), listed), "{level}");
+            let with_query = listed + batch.ids.len() as f64 * query;
             assert!(near(read_at(level, Reads::ListedRowsAndQuery, &batch), with_query), "{level}");
         }
     }
