@@ -4,7 +4,8 @@
 //! Only variants that the engine's default build contains can win: hand-written and scalar ones. A
 //! challenger replaces an incumbent when it is faster beyond the margin with its interval clear of
 //! it somewhere in the class and nowhere loses more than 2 %; what cannot be told apart stays with
-//! the incumbent, and without one goes to the variant listed first, the simpler one.
+//! the incumbent. Without one, the simplest variant wins that is nowhere slower than the fastest by
+//! more than the margin.
 //!
 //! A run decides only what it measured in whole: every cell of its suite, with every variant that
 //! can win. Less would stretch the classes it has over those it lacks. A noisy cell decides
@@ -421,13 +422,16 @@ fn choose<'a>(
     candidates.sort_by_key(|(name, _)| order.iter().position(|o| o == name));
     let mean = |shown: &[Showing]| shown.iter().map(|s| s.ratio.ln()).sum::<f64>();
     let fastest = candidates.iter().min_by(|a, b| mean(&a.1).total_cmp(&mean(&b.1)))?;
-    // The incumbent defends itself first, then the simpler ones.
+    // An incumbent stays until it is beaten. Without one, the simplest that costs nothing: an
+    // interval too wide to separate a slower variant is no reason to choose it.
+    let costs_nothing = |shown: &[Showing]| {
+        shown.iter().zip(&fastest.1).all(|(s, best)| s.ratio / best.ratio <= 1.0 + margin)
+    };
     let defender = incumbent
         .and_then(|name| candidates.iter().find(|(n, _)| *n == name))
         .filter(|inc| !beats(&fastest.1, &inc.1, margin));
-    let chosen = defender
-        .or_else(|| candidates.iter().find(|c| !beats(&fastest.1, &c.1, margin)))
-        .unwrap_or(fastest);
+    let chosen =
+        defender.or_else(|| candidates.iter().find(|c| costs_nothing(&c.1))).unwrap_or(fastest);
     let next = candidates
         .iter()
         .filter(|(name, _)| *name != chosen.0)

@@ -34,7 +34,13 @@ impl Searches {
         let mut left_out = None;
         if !plan.is_narrowed() {
             for root in roots(plan.data.as_ref().map(PathBuf::from)) {
-                sets.extend(sets_of(&root)?);
+                // A set of the same name as a built-in one is the same set, or the one to use.
+                let found = sets_of(&root)?;
+                let known = |name: &str| found.iter().flatten().any(|set| set.name() == name);
+                sets.retain(|set: &Result<Dataset, _>| {
+                    !set.as_ref().is_ok_and(|s| known(s.name()))
+                });
+                sets.extend(found);
             }
         } else if let Some(dir) = &plan.data {
             let why = format!(

@@ -17,7 +17,7 @@ Examples
   cargo xtask doctor                     what could be installed, and the line that installs it
 
 Exit codes
-  0 ok   1 a tool or test failed   2 usage   3 regression   4 undecided or noisy, where asked to fail on it
+  0 ok   1 a tool or test failed   2 usage   3 reserved   4 undecided or noisy, where asked to fail on it
   5 wrong answer or wrong dispatch   6 something has to be installed first   130 interrupted
 ";
 
