@@ -1,8 +1,7 @@
 //! The end of a bench on the terminal: one line a cell, and how often who won.
 
-use std::collections::BTreeMap;
-
 use annvil_reports::schema::{CellGroup, Run, Verdict};
+use annvil_reports::stats::text_summary;
 
 /// The table of a run.
 pub(crate) fn table(run: &Run) -> String {
@@ -11,14 +10,11 @@ pub(crate) fn table(run: &Run) -> String {
         "{:<26} {:>5} {:<5} {:<3} {:<9} {:<22} {:>9} {:>10} {:>8}\n",
         "op", "dim", "where", "al", "verdict", "best", "ns", "vs simsimd", "% limit"
     );
-    let mut verdicts: BTreeMap<Verdict, usize> = BTreeMap::new();
     for group in &groups {
         let Some(verdict) = group.verdict() else { continue };
-        *verdicts.entry(verdict).or_default() += 1;
         text += &line(group, verdict);
     }
-    let counts: Vec<String> = verdicts.iter().map(|(v, n)| format!("{n} {v}")).collect();
-    text += &format!("{} cells: {}\n", groups.len(), counts.join(", "));
+    text += &text_summary(run);
     text + &searches(run)
 }
 
@@ -109,7 +105,7 @@ mod tests {
         let cells = vec![row("hand-x4", "hand", 2.0, 1.0), row("simsimd", "simsimd", 3.0, 1.5)];
         let text = table(&Run { cells, ..Run::default() });
         assert!(text.contains("hand-x4") && text.contains("1.50x"), "{text}");
-        assert!(text.ends_with("1 cells: 1 WINNER\n"), "{text}");
+        assert!(text.contains("\n1 cells: 1 WINNER"), "{text}");
         assert!(table(&Run::default()).contains("0 cells"));
     }
 }

@@ -78,7 +78,7 @@ fn identical(trials: usize, seed: u64, checks: &mut Vec<Check>) {
         count(cells(SAME_SIX, busy, trials, seed), &NO_MARGIN, any_slower),
         trials,
         // The best is chosen from the same data. A union over all pairs at alpha / 5 each is what
-        // can be promised: 15 alpha / 5. In fact it is about 6 %.
+        // can be promised: 15 alpha / 5.
         0.15,
     ));
     checks.push(Check::never("2 identical: false winner", wins(SAME_TWO, &MARGIN), trials));

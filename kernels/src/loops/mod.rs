@@ -2,8 +2,8 @@
 //! ([`Step`]: which metric). All of it is safe code: rows are checked slices, zipped.
 //!
 //! `U` is the number of independent accumulators. A fused multiply-add takes 4 cycles and two can
-//! start in each, so one accumulator reaches an eighth of the machine; from 64 elements on there
-//! are at least 4.
+//! start in each, so one accumulator reaches an eighth of the machine; from 64 elements on at
+//! least 4 are in flight: those of one pair, or those of a block's four rows together.
 
 mod gather;
 mod pair;
