@@ -6,7 +6,13 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use crate::isa::Level;
-use crate::shape::{Batch, Shape};
+#[cfg(feature = "testkit")]
+use crate::layout::LayoutError;
+use crate::shape::{Batch, Shape, VectorShape};
+#[cfg(feature = "testkit")]
+use crate::testkit::cases::{Family, Recipe};
+#[cfg(feature = "testkit")]
+use crate::testkit::trial::Trial;
 
 /// How a variant came to its instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -57,6 +63,18 @@ pub(crate) trait Op: Sized + 'static {
     const METRIC: &'static str;
     /// Every implementation, the scalar one first.
     const VARIANTS: &'static [Variant<Self>];
+
+    /// Elements of a query of `dim` values.
+    #[must_use]
+    fn query_len(dim: usize) -> usize {
+        dim
+    }
+
+    /// Elements of a row of `dim` values: fewer where an element holds several.
+    #[must_use]
+    fn row_len(dim: usize) -> usize {
+        dim
+    }
 }
 
 /// The function-pointer type of an operation.
@@ -82,7 +100,8 @@ impl<O: Op> Variant<O> {
     ///
     /// # Safety
     /// On every CPU where `level.is_available()`, what `resolve(dim)` returns is sound to call with
-    /// vectors and rows of `dim` elements, whatever the ids and the number of rows and outputs.
+    /// queries and rows of the lengths that the operation gives for `dim`, whatever the ids and the
+    /// number of rows and outputs; a shape may ask for more, which its safe `call` then checks.
     pub(crate) const unsafe fn new(
         name: &'static str,
         level: Level,
@@ -131,7 +150,14 @@ impl<O: Op> Variant<O> {
         };
         let entry =
             resolve(dim).ok_or(BindError::NoForm { path: path::<O>(), variant: self.name, dim })?;
-        Ok(Bound { entry, dim, name: self.name, level: self.level })
+        Ok(Bound {
+            entry,
+            dim,
+            query_len: O::query_len(dim),
+            row_len: O::row_len(dim),
+            name: self.name,
+            level: self.level,
+        })
     }
 }
 
@@ -159,6 +185,8 @@ pub struct VariantMeta {
 pub struct Bound<S: Shape> {
     entry: S::Entry,
     dim: usize,
+    query_len: usize,
+    row_len: usize,
     name: &'static str,
     level: Level,
 }
@@ -169,6 +197,20 @@ impl<S: Shape> Bound<S> {
     #[must_use]
     pub fn dim(&self) -> usize {
         self.dim
+    }
+
+    /// Elements of a query of that dimension.
+    #[inline]
+    #[must_use]
+    pub fn query_len(&self) -> usize {
+        self.query_len
+    }
+
+    /// Elements of a row of that dimension.
+    #[inline]
+    #[must_use]
+    pub fn row_len(&self) -> usize {
+        self.row_len
     }
 
     /// The name of the variant.
@@ -188,22 +230,25 @@ impl<S: Shape> Bound<S> {
     pub(crate) fn entry(&self) -> S::Entry {
         self.entry
     }
+}
 
+impl<S: VectorShape> Bound<S> {
     /// Runs on a whole batch, one value per id or per row.
     ///
     /// # Panics
-    /// If the dimension differs from the batch's, `out` is not one value per id or row, an id is no
-    /// row, or the shape reads inverse norms and there is not one per row.
+    /// If the query or the rows have another length than the kernel's, `out` is not one value per
+    /// id or row, an id is no row, or the shape reads norms and there is not one per row.
     #[inline]
-    pub fn run(&self, batch: &Batch<'_, S::Query, S::Code>, out: &mut [S::Value]) {
-        assert_eq!(batch.rows.dim(), self.dim, "rows of another dimension than the kernel's");
-        assert_eq!(batch.query.len(), self.dim, "a query of another dimension than the kernel's");
-        assert_eq!(out.len(), S::outputs(batch), "one output per value");
-        let norms = batch.inv_norms.len();
-        assert!(
-            !S::NORMS || norms == batch.rows.len(),
-            "{norms} inverse norms, one per row wanted"
+    pub fn run(&self, batch: &Batch<'_, S::Query, S::Code, S::Norm>, out: &mut [S::Value]) {
+        assert_eq!(batch.rows.dim(), self.row_len, "rows of another dimension than the kernel's");
+        assert_eq!(
+            batch.query.len(),
+            self.query_len,
+            "a query of another dimension than the kernel's"
         );
+        assert_eq!(out.len(), S::outputs(batch), "one output per value");
+        let norms = batch.norms.len();
+        assert!(!S::NORMS || norms == batch.rows.len(), "{norms} norms, one per row wanted");
         // SAFETY: `bind` checked the level of the entry on this CPU, and the lengths were checked
         // above against the dimension it was resolved for.
         unsafe { S::drive(self.entry, batch, out) }
@@ -307,27 +352,23 @@ pub trait AnyOp: Sync {
     }
     /// Every variant, those that cannot run here included.
     fn variants(&self) -> Vec<VariantMeta>;
-    /// A variant for rows of `dim` elements, ready to run.
+    /// Whether a variant has a form for `dim` and can run here.
     ///
     /// # Errors
     /// An unknown variant, one that cannot run here, or one without a form for `dim`.
-    fn bind(&self, variant: &str, dim: usize) -> Result<Box<dyn Runner>, BindError>;
-}
-
-/// A bound variant with its types erased. One virtual call a batch: the loop over the values is
-/// inside, monomorphic, and calls the entry as any user of [`Bound`] would.
-pub trait Runner: Send + Sync {
-    /// Computes every value of the batch into `out`.
+    fn check(&self, variant: &str, dim: usize) -> Result<(), BindError>;
+    /// Operands made by a recipe, for tests and timing.
     ///
-    /// # Panics
-    /// As [`Bound::run`].
-    fn run(&self, batch: &Batch<'_>, out: &mut [f32]);
-}
-
-impl<S: Shape<Query = f32, Code = f32, Value = f32>> Runner for Bound<S> {
-    fn run(&self, batch: &Batch<'_>, out: &mut [f32]) {
-        Bound::run(self, batch, out);
-    }
+    /// # Errors
+    /// Operands that do not fit into memory.
+    #[cfg(feature = "testkit")]
+    fn trial(&self, recipe: &Recipe) -> Result<Box<dyn Trial>, LayoutError>;
+    /// The kinds of numbers that its variants are held to.
+    #[cfg(feature = "testkit")]
+    fn families(&self) -> &'static [Family];
+    /// Bytes of one row of `dim` values, for choosing how many rows fit a cache.
+    #[cfg(feature = "testkit")]
+    fn row_bytes(&self, dim: usize) -> usize;
 }
 
 /// The registry's row for an operation.
@@ -339,11 +380,15 @@ impl<O> Erased<O> {
     }
 }
 
-impl<O> AnyOp for Erased<O>
-where
-    O: Op,
-    O::Shape: Shape<Query = f32, Code = f32, Value = f32>,
-{
+/// What the registry asks of an operation: with the test kit, that it can make its operands.
+#[cfg(not(feature = "testkit"))]
+pub(crate) trait Registered: Op {}
+#[cfg(not(feature = "testkit"))]
+impl<O: Op> Registered for O {}
+#[cfg(feature = "testkit")]
+pub(crate) use crate::testkit::trial::Subject as Registered;
+
+impl<O: Registered> AnyOp for Erased<O> {
     fn encoding(&self) -> &'static str {
         O::ENCODING
     }
@@ -360,8 +405,23 @@ where
         O::VARIANTS.iter().map(Variant::meta).collect()
     }
 
-    fn bind(&self, variant: &str, dim: usize) -> Result<Box<dyn Runner>, BindError> {
-        Ok(Box::new(bind::<O>(variant, dim)?))
+    fn check(&self, variant: &str, dim: usize) -> Result<(), BindError> {
+        bind::<O>(variant, dim).map(|_| ())
+    }
+
+    #[cfg(feature = "testkit")]
+    fn trial(&self, recipe: &Recipe) -> Result<Box<dyn Trial>, LayoutError> {
+        crate::testkit::trial::of::<O>(recipe)
+    }
+
+    #[cfg(feature = "testkit")]
+    fn families(&self) -> &'static [Family] {
+        O::FAMILIES
+    }
+
+    #[cfg(feature = "testkit")]
+    fn row_bytes(&self, dim: usize) -> usize {
+        O::row_bytes(dim)
     }
 }
 

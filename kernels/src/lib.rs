@@ -24,6 +24,7 @@
 //!   instruction-set level, and vectors of the dimension it was resolved for - [`Bound`] checks;
 //!   whatever the lengths, nothing is read out of bounds.
 
+#[macro_use]
 pub mod isa;
 mod kernel;
 pub mod layout;
@@ -37,11 +38,11 @@ pub mod testkit;
 pub mod winners;
 
 pub use isa::Level;
-pub use kernel::{AnyOp, BindError, Bound, Runner, Technique, VariantMeta};
+pub use kernel::{AnyOp, BindError, Bound, Technique, VariantMeta};
 pub use layout::{AlignedRows, LayoutError, RowsRef};
 pub use registry::{find, ops};
 pub use set::{F32Kernels, FORCE_VAR, Forced, Metric, Residence};
 pub use shape::{
-    Batch, Gather, GatherNorms, Pair, PairNorms, Row, Scan, ScanNorms, Shape, cosine_from_norms,
-    inv_norm,
+    Batch, CodeNorms, Gather, GatherNorms, Pair, PairNorms, Row, Scan, ScanNorms, Shape,
+    VectorShape, cosine_from_norms, inv_norm,
 };

@@ -137,22 +137,33 @@ fn resolve<O: Op>(
     {
         return Ok(bound);
     }
-    for suffix in fallback(coordinates.shape, residence) {
-        let name = format!("{level}{suffix}");
-        if names.contains(&name.as_str())
-            && let Ok(bound) = bind::<O>(&name, dim)
-        {
-            return Ok(bound);
+    for level in alike(level, exact) {
+        for suffix in fallback(coordinates.shape, residence) {
+            let name = format!("{level}{suffix}");
+            if names.contains(&name.as_str())
+                && let Ok(bound) = bind::<O>(&name, dim)
+            {
+                return Ok(bound);
+            }
         }
     }
     bind::<O>("scalar", dim)
+}
+
+/// The levels to try for a level: itself and what it extends, and if it was not asked for by name
+/// its extensions before it.
+fn alike(level: Level, exact: bool) -> impl Iterator<Item = Level> {
+    let extensions = Level::ALL.into_iter().rev();
+    let extensions = extensions.filter(move |l| !exact && *l != level && l.base() == level);
+    let base = Some(level.base()).filter(|base| *base != level);
+    extensions.chain([level]).chain(base)
 }
 
 /// The forms to try at a level without recorded evidence, best guess first.
 fn fallback(shape: &str, residence: Residence) -> &'static [&'static str] {
     match (shape, residence) {
         ("pair", _) => &["-fixed", "-x4"],
-        ("scan", Residence::Cache) => &["-r4"],
+        ("scan", Residence::Cache) => &["-r8", "-r4"],
         ("scan", Residence::Dram) => &["-stream"],
         ("gather", Residence::Dram) => &["-r4-pf4", "-r4"],
         ("gather", Residence::Cache) => &["-r4"],
@@ -305,7 +316,7 @@ mod tests {
             let forced = Forced::parse(&format!("f32/*/*={level}"));
             if level.is_available() {
                 let k = F32Kernels::forced(Metric::Dot, 768, &forced.unwrap()).unwrap();
-                assert!(k.scan_cached.level() == level, "{:?}", k.scan_cached);
+                assert_eq!(k.scan_cached.level(), level.base(), "{:?}", k.scan_cached);
             } else {
                 assert!(matches!(forced, Err(BindError::NotRun { .. })));
             }

@@ -1,20 +1,21 @@
 //! Every variant of every operation against the oracle: a loop over the registry. A new variant
 //! is tested by being in the list.
 
-use annvil_kernels::testkit::cases::{Case, Family, Recipe};
-use annvil_kernels::testkit::guard::{Edge, Guarded};
+use annvil_kernels::testkit::Report;
+use annvil_kernels::testkit::cases::{Family, Place, Recipe, Stride};
+use annvil_kernels::testkit::guard::Edge;
 use annvil_kernels::testkit::ledger::{self, LEDGER_VAR};
-use annvil_kernels::testkit::{Report, verify_batch};
-use annvil_kernels::{AnyOp, Batch, BindError, Level, RowsRef, Runner, Technique, ops};
+use annvil_kernels::testkit::trial::{Trial, VectorOperands, Work};
+use annvil_kernels::{AnyOp, BindError, Level, RowsRef, Technique, ops};
 use proptest::prelude::*;
 
 /// Lengths beyond the sweep: real embeddings, powers of two and their neighbours, the largest.
 const LARGE: [usize; 12] = [300, 384, 511, 768, 769, 960, 1023, 1024, 1536, 2048, 3072, 4099];
 
 /// Binds a variant; `None` if it has no form for the length.
-fn bind(op: &dyn AnyOp, variant: &str, dim: usize) -> Option<Box<dyn Runner>> {
-    match op.bind(variant, dim) {
-        Ok(runner) => Some(runner),
+fn bind<'t>(trial: &'t dyn Trial, variant: &str) -> Option<Box<dyn Work + 't>> {
+    match trial.bind(variant) {
+        Ok(work) => Some(work),
         Err(BindError::NoForm { .. }) => None,
         Err(error) => panic!("{error}"),
     }
@@ -26,63 +27,87 @@ fn ours(technique: Technique) -> bool {
     technique != Technique::Simsimd
 }
 
-fn check(op: &dyn AnyOp, variant: &str, case: &Case) -> Option<Report> {
-    let batch = case.batch();
-    // SimSIMD takes two empty vectors for equal; here they are zero vectors, at cosine distance 1.
-    if variant == "simsimd" && batch.rows.dim() == 0 {
-        return None;
-    }
-    let runner = bind(op, variant, batch.rows.dim())?;
-    let report = verify_batch(op, &*runner, &batch, &mut Vec::new());
-    Some(report.unwrap_or_else(|failure| panic!("#{variant}: {failure}")))
+fn trial(op: &dyn AnyOp, recipe: &Recipe) -> Box<dyn Trial> {
+    op.trial(recipe).expect("a small case fits into memory")
 }
 
-/// Every (op, variant) that can run here, with the families it is held to.
-fn available() -> Vec<(&'static dyn AnyOp, &'static str, Vec<Family>)> {
+fn check(trial: &dyn Trial, variant: &str) -> Option<Report> {
+    // SimSIMD takes two empty vectors for equal; here they are zero vectors, at cosine distance 1.
+    if variant == "simsimd" && trial.recipe().dim == 0 {
+        return None;
+    }
+    let mut work = bind(trial, variant)?;
+    Some(work.verify(0).unwrap_or_else(|failure| panic!("#{variant}: {failure}")))
+}
+
+/// Every (op, variants) with what can run here of them, and the families that each is held to.
+fn available() -> Vec<(&'static dyn AnyOp, Vec<(&'static str, Vec<Family>)>)> {
     let mut all = Vec::new();
     for &op in ops() {
+        let mut variants = Vec::new();
         for meta in op.variants() {
             if meta.not_run.is_none() {
                 let held = |f: &Family| {
                     ours(meta.technique)
                         || matches!(f, Family::Uniform | Family::Lognormal | Family::Cancelling)
                 };
-                all.push((op, meta.name, Family::ALL.into_iter().filter(held).collect()));
+                let families = op.families().iter().copied().filter(held).collect();
+                variants.push((meta.name, families));
             }
         }
+        all.push((op, variants));
     }
     all
 }
 
-#[test]
-fn every_length_and_family_and_the_ledger() {
+/// Checks every available variant of every operation on what `recipes` makes of its families;
+/// counts cases by operation and variant. A case in which nothing could be judged is no case.
+fn check_all(recipes: impl Fn(Family) -> Vec<Recipe>) -> std::collections::HashMap<String, u64> {
     let mut passed = std::collections::HashMap::new();
-    for (op, variant, families) in available() {
-        let mut cases = 0u64;
-        for dim in (0..=257).chain(LARGE) {
-            for (i, &family) in families.iter().enumerate() {
-                let seed = (dim * 31 + i) as u64;
-                let recipe = Recipe {
-                    family,
-                    dim,
-                    rows: 1 + (dim + i) % 9,
-                    pad: (dim + i) % 3,
-                    query_offset: (dim * 3 + i) % 16,
-                    rows_offset: (dim * 5 + 2 * i) % 16,
-                    seed,
-                };
-                // A case in which nothing could be judged is no case.
-                let report = check(op, variant, &recipe.make());
-                cases += u64::from(report.is_some_and(|r| r.values > 0));
+    for (op, variants) in available() {
+        for &family in op.families() {
+            for recipe in recipes(family) {
+                let trial = trial(op, &recipe);
+                for (variant, families) in &variants {
+                    if families.contains(&family) {
+                        let report = check(&*trial, variant);
+                        let name = format!("{}#{variant}", op.path());
+                        *passed.entry(name).or_insert(0) +=
+                            u64::from(report.is_some_and(|r| r.values > 0));
+                    }
+                }
             }
         }
-        assert!(cases > 0, "{}#{variant} ran nothing", op.path());
-        passed.insert((op.path(), variant), cases);
     }
+    passed
+}
+
+#[test]
+fn every_length_and_family_and_the_ledger() {
+    let passed = check_all(|family| {
+        let recipe = |dim: usize| {
+            let i = family as usize;
+            Recipe {
+                family,
+                stride: Stride::Pad((dim + i) % 3),
+                query_at: Place::Offset((dim * 3 + i) % 64),
+                rows_at: Place::Offset((dim * 5 + 2 * i) % 64),
+                ..Recipe::plain(dim, 1 + (dim + i) % 9, (dim * 31 + i) as u64)
+            }
+        };
+        (0..=257).chain(LARGE).map(recipe).collect()
+    });
     let mut rows = Vec::new();
     for &op in ops() {
         for variant in op.variants() {
-            let cases = passed.get(&(op.path(), variant.name)).copied().unwrap_or(0);
+            let cases =
+                passed.get(&format!("{}#{}", op.path(), variant.name)).copied().unwrap_or(0);
+            assert!(
+                cases > 0 || variant.not_run.is_some(),
+                "{}#{} ran nothing",
+                op.path(),
+                variant.name
+            );
             #[expect(clippy::print_stdout, reason = "the run says what ran and what did not")]
             {
                 println!(
@@ -115,51 +140,60 @@ fn required_level_is_there() {
 
 #[test]
 fn every_misalignment() {
-    for (op, variant, _) in available() {
-        for (query_offset, rows_offset) in (0..256).map(|i| (i / 16, i % 16)) {
-            for dim in [23, 100] {
-                let plain = Recipe::plain(dim, 5, rows_offset as u64);
-                check(op, variant, &Recipe { query_offset, rows_offset, ..plain }.make());
-            }
+    check_all(|family| {
+        if family != Family::Uniform {
+            return Vec::new();
         }
-    }
+        let places = (0..64).flat_map(|q| (0..64).step_by(5).map(move |r| (q, (r + q) % 64)));
+        places
+            .flat_map(|(q, r)| {
+                [23, 100].map(|dim| Recipe {
+                    query_at: Place::Offset(q),
+                    rows_at: Place::Offset(r),
+                    ..Recipe::plain(dim, 5, r as u64)
+                })
+            })
+            .collect()
+    });
 }
 
 #[test]
 fn nothing_is_read_outside_the_slices() {
-    let mut guarded = 0;
-    for (op, variant, _) in available() {
-        for dim in (1..=130).chain([255, 256, 257, 768, 1023]) {
-            // Four rows end with a block, five with a single row.
-            for (edge, count) in
-                [(Edge::Front, 4), (Edge::Front, 5), (Edge::Back, 4), (Edge::Back, 5)]
-            {
-                let Some(runner) = bind(op, variant, dim) else { continue };
-                let case = Recipe::plain(dim, count, dim as u64).make();
-                let plain = case.batch();
-                let packed: Vec<f32> =
-                    (0..count).flat_map(|i| plain.rows.row(i).to_vec()).collect();
-                let (query, rows) = (Guarded::new(plain.query, edge), Guarded::new(&packed, edge));
-                let (Some(query), Some(rows)) = (query, rows) else {
-                    if cfg!(unix) {
-                        panic!("no guard page could be mapped");
-                    }
-                    continue;
-                };
-                let rows = RowsRef::packed(rows.values(), dim).unwrap();
-                let batch = Batch { query: query.values(), rows, ..plain };
-                verify_batch(op, &*runner, &batch, &mut Vec::new())
-                    .unwrap_or_else(|failure| panic!("#{variant}: {failure}"));
-                guarded += 1;
-            }
-        }
-    }
-    if guarded == 0 {
+    if !cfg!(unix) {
         #[expect(clippy::print_stdout, reason = "what did not run is said")]
         {
             println!("NOT RUN: no guard pages on this platform");
         }
+        return;
     }
+    // Four rows end with a block, five with a single row.
+    let ends = [(Edge::Front, 4), (Edge::Front, 5), (Edge::Back, 4), (Edge::Back, 9)];
+    let passed = check_all(|family| {
+        if family != Family::Uniform {
+            return Vec::new();
+        }
+        (1..=130)
+            .chain([255, 256, 257, 768, 1023])
+            .flat_map(|dim| {
+                ends.map(|(edge, count)| Recipe {
+                    query_at: Place::Edge(edge),
+                    rows_at: Place::Edge(edge),
+                    ..Recipe::plain(dim, count, dim as u64)
+                })
+            })
+            .collect()
+    });
+    assert!(passed.values().all(|&n| n > 0));
+}
+
+#[test]
+fn guards_are_there_where_they_are_asked_for() {
+    let edge = Place::Edge(Edge::Back);
+    let recipe = Recipe { query_at: edge, rows_at: edge, ..Recipe::plain(7, 3, 1) };
+    let op = annvil_kernels::find("f32/l2sq/pair").unwrap();
+    let trial = trial(op, &recipe);
+    let operands = trial.operands().downcast_ref::<VectorOperands<f32, f32, f32, f32>>().unwrap();
+    assert_eq!(operands.is_guarded(), cfg!(unix), "no guard page could be mapped");
 }
 
 #[test]
@@ -169,15 +203,15 @@ fn positive_sums_are_exact_to_a_few_units() {
     for &op in ops() {
         for meta in op.variants() {
             let held = meta.technique == Technique::Hand && meta.not_run.is_none();
-            if op.metric() != "l2sq" || !held {
+            if op.encoding() != "f32" || op.metric() != "l2sq" || !held {
                 continue;
             }
             let wide = matches!(meta.level, Level::Avx2 | Level::Avx512);
             let limit = if wide { 4.0 } else { 6.0 };
             let mut worst = Report::default();
             for seed in 0..40 {
-                let case = Recipe::plain(3072, 8, seed).make();
-                if let Some(report) = check(op, meta.name, &case) {
+                let trial = trial(op, &Recipe::plain(3072, 8, seed));
+                if let Some(report) = check(&*trial, meta.name) {
                     worst.merge(&report);
                 }
             }
@@ -192,15 +226,13 @@ fn family() -> impl Strategy<Value = Family> {
 
 fn recipe() -> impl Strategy<Value = Recipe> {
     let dim = prop_oneof![3 => 0usize..=257, 1 => 258usize..=2100];
-    (family(), dim, 1usize..=11, 0usize..=5, 0usize..16, 0usize..16, any::<u64>()).prop_map(
-        |(family, dim, rows, pad, query_offset, rows_offset, seed)| Recipe {
+    (family(), dim, 1usize..=11, 0usize..=5, 0usize..64, 0usize..64, any::<u64>()).prop_map(
+        |(family, dim, rows, pad, query, row, seed)| Recipe {
             family,
-            dim,
-            rows,
-            pad,
-            query_offset,
-            rows_offset,
-            seed,
+            stride: Stride::Pad(pad),
+            query_at: Place::Offset(query),
+            rows_at: Place::Offset(row),
+            ..Recipe::plain(dim, rows, seed)
         },
     )
 }
@@ -210,33 +242,26 @@ proptest! {
 
     #[test]
     fn random_cases(recipe in recipe()) {
-        let case = recipe.make();
-        for (op, variant, families) in available() {
-            if families.contains(&recipe.family) {
-                check(op, variant, &case);
-            }
-        }
+        check_all(|family| if family == recipe.family { vec![recipe] } else { Vec::new() });
     }
+}
 
-    /// d(a, b) = d(b, a), and d(a, a) = 0 for the metrics that are distances.
-    #[test]
-    fn symmetry_and_identity(dim in 1usize..300, seed in any::<u64>()) {
-        let case = Recipe::plain(dim, 1, seed).make();
-        let batch = case.batch();
-        let (a, b) = (batch.query, batch.rows.row(0));
-        let ids = [0];
-        for (op, variant, _) in available() {
-            if op.shape() != "pair" { continue; }
-            let Some(runner) = bind(op, variant, dim) else { continue };
-            let value = |q: &[f32], r: &[f32]| {
-                let mut out = [0.0];
-                let rows = RowsRef::packed(r, dim).unwrap();
-                runner.run(&Batch { query: q, rows, ids: &ids, ..batch }, &mut out);
-                out[0]
-            };
-            prop_assert_eq!(value(a, b).to_bits(), value(b, a).to_bits(), "{}#{}", op.path(), variant);
-            if matches!(op.metric(), "l2sq" | "l1" | "linf") {
-                prop_assert_eq!(value(a, a), 0.0, "{}#{}", op.path(), variant);
+/// d(a, b) = d(b, a), and d(a, a) = 0 for the metrics that are distances.
+#[test]
+fn symmetry_and_identity() {
+    use annvil_kernels::{F32Kernels, Forced, Metric};
+    for level in Level::ALL.into_iter().filter(|l| l.is_available() && l.base() == *l) {
+        let forced = Forced::parse(&format!("f32/*/*={level}")).unwrap();
+        for metric in Metric::ALL {
+            for dim in (1..80).chain([128, 255, 300]) {
+                let k = F32Kernels::forced(metric, dim, &forced).unwrap();
+                let a: Vec<f32> = (0..dim).map(|i| (i * i % 17) as f32 - 8.3).collect();
+                let b: Vec<f32> = (0..dim).map(|i| (i * 7 % 23) as f32 / 3.0 - 2.9).collect();
+                let (ab, ba) = (k.pair.call(&a, &b), k.pair.call(&b, &a));
+                assert_eq!(ab.to_bits(), ba.to_bits(), "{level} {metric} {dim}");
+                if matches!(metric, Metric::L2Sq | Metric::L1 | Metric::Linf) {
+                    assert_eq!(k.pair.call(&a, &a), 0.0, "{level} {metric} {dim}");
+                }
             }
         }
     }
@@ -244,68 +269,54 @@ proptest! {
 
 #[test]
 fn a_zero_vector_hides_no_nan_and_no_infinity() {
-    for (op, variant, families) in available() {
-        if op.metric() != "cosine" || !families.contains(&Family::Nan) {
-            continue;
-        }
+    use annvil_kernels::{F32Kernels, Forced, Metric};
+    for level in Level::ALL.into_iter().filter(|l| l.is_available() && l.base() == *l) {
+        let forced = Forced::parse(&format!("f32/*/*={level}")).unwrap();
         for dim in [1, 7, 64, 131] {
-            let Some(runner) = bind(op, variant, dim) else { continue };
+            let k = F32Kernels::forced(Metric::Cosine, dim, &forced).unwrap();
             for (element, want_one) in
                 [(0.0, true), (1.0, true), (f32::NAN, false), (f32::INFINITY, false)]
             {
                 let (zero, mut row) = (vec![0.0; dim], vec![0.5; dim]);
                 row[dim - 1] = element;
                 let rows = RowsRef::packed(&row, dim).unwrap();
-                let inv_norms = [annvil_kernels::inv_norm(&row)];
-                let batch = Batch {
-                    query: &zero,
-                    query_inv_norm: 0.0,
-                    rows,
-                    inv_norms: &inv_norms,
-                    ids: &[0],
-                };
-                let mut out = [0.0];
-                runner.run(&batch, &mut out);
-                let ok = if want_one { out[0] == 1.0 } else { out[0].is_nan() };
-                assert!(ok, "{}#{variant} at {dim}, {element}: {}", op.path(), out[0]);
+                let mut out = [k.pair.call(&zero, &row), 0.0, 0.0];
+                k.scan_cached.call(&zero, rows, &mut out[1..2]);
+                k.gather_cached.call(&zero, rows, &[0], &mut out[2..]);
+                for value in out {
+                    let ok = if want_one { value == 1.0 } else { value.is_nan() };
+                    assert!(ok, "{level} at {dim}, {element}: {value}");
+                }
             }
         }
     }
 }
 
-/// What `run` makes of its output, wrong in one way.
-struct Mutant(fn(&Batch<'_>, usize, f32) -> f32);
-
-impl Runner for Mutant {
-    fn run(&self, batch: &Batch<'_>, out: &mut [f32]) {
-        for (o, &id) in out.iter_mut().zip(batch.ids) {
-            let row = batch.rows.row(id as usize);
-            let right = batch.query.iter().zip(row).map(|(x, y)| (x - y) * (x - y)).sum();
-            *o = (self.0)(batch, id as usize, right);
-        }
-    }
-}
-
-/// The term of element `i`.
-fn term(batch: &Batch<'_>, row: usize, i: usize) -> f32 {
-    let d = batch.query[i] - batch.rows.row(row)[i];
-    d * d
-}
-
 #[test]
 fn planted_faults_are_caught() {
     let op = annvil_kernels::find("f32/l2sq/pair").unwrap();
-    let caught = |mutant: Mutant| {
-        let case = Recipe::plain(131, 6, 5).make();
-        verify_batch(op, &mutant, &case.batch(), &mut Vec::new()).is_err()
-    };
-    assert!(!caught(Mutant(|_, _, right| right)), "the right kernel must pass");
-    assert!(caught(Mutant(|b, r, right| right - term(b, r, 130))), "a dropped tail element");
-    assert!(caught(Mutant(|b, r, right| right - term(b, r, 77))), "a dropped lane");
-    assert!(caught(Mutant(|b, r, right| right + term(b, r, 130))), "a tail element taken twice");
-    assert!(caught(Mutant(|_, _, right| right * (1.0 + 2e-5))), "an error just beyond the bound");
-    assert!(caught(Mutant(|_, _, _| f32::NAN)), "NaN");
-    assert!(caught(Mutant(|_, _, _| -12_345.678)), "an output never written");
+    let trial = trial(op, &Recipe::plain(131, 6, 5));
+    let operands = trial.operands().downcast_ref::<VectorOperands<f32, f32, f32, f32>>().unwrap();
+    let term = |q: &[f32], r: &[f32], i: usize| (q[i] - r[i]) * (q[i] - r[i]);
+    let right = |q: &[f32], r: &[f32]| (0..q.len()).map(|i| term(q, r, i)).sum::<f32>();
+    let caught =
+        |mutant: &dyn Fn(&[f32], &[f32]) -> f32| operands.pairwise(mutant).verify(0).is_err();
+    assert!(!caught(&right), "the right kernel must pass");
+    assert!(caught(&|q, r| right(q, r) - term(q, r, 130)), "a dropped tail element");
+    assert!(caught(&|q, r| right(q, r) - term(q, r, 77)), "a dropped lane");
+    assert!(caught(&|q, r| right(q, r) + term(q, r, 130)), "a tail element taken twice");
+    assert!(caught(&|q, r| right(q, r) * (1.0 + 2e-5)), "an error just beyond the bound");
+    assert!(caught(&|_, _| f32::NAN), "NaN");
+    assert!(caught(&|_, _| -12_345.678), "an output never written");
+
+    let op = annvil_kernels::find("i8/dot/pair").unwrap();
+    let trial = self::trial(op, &Recipe::plain(131, 6, 5));
+    let operands = trial.operands().downcast_ref::<VectorOperands<i8, i8, i32, f32>>().unwrap();
+    let dot =
+        |q: &[i8], r: &[i8]| q.iter().zip(r).map(|(&x, &y)| i32::from(x) * i32::from(y)).sum();
+    assert!(operands.pairwise(dot).verify(0).is_ok(), "the right integers must pass");
+    let off: &dyn Fn(&[i8], &[i8]) -> i32 = &|q, r| dot(q, r) + 1;
+    assert!(operands.pairwise(off).verify(0).is_err(), "an integer off by one");
 }
 
 /// Where a panic can be caught; on WebAssembly it ends the program.
@@ -313,34 +324,20 @@ fn planted_faults_are_caught() {
 #[test]
 fn a_length_that_does_not_fit_panics() {
     use std::panic::{AssertUnwindSafe, catch_unwind};
-    let dim = 20;
-    let (case, longer) = (Recipe::plain(dim, 6, 1).make(), Recipe::plain(dim + 1, 6, 1).make());
-    let (good, other) = (case.batch(), longer.batch());
-    for (op, variant, _) in available() {
-        let Some(runner) = bind(op, variant, dim) else { continue };
-        let scan = op.shape().starts_with("scan");
-        let values = if scan { good.rows.len() } else { good.ids.len() };
-        let refused = |batch: Batch<'_>, values: usize| {
-            let mut out = vec![0.0; values];
-            catch_unwind(AssertUnwindSafe(|| runner.run(&batch, &mut out))).is_err()
-        };
-        let name = format!("{}#{variant}", op.path());
-        assert!(!refused(good, values), "{name}: the right lengths");
-        assert!(refused(Batch { query: other.query, ..good }, values), "{name}: a longer query");
-        assert!(
-            refused(Batch { query: &good.query[1..], ..good }, values),
-            "{name}: a shorter one"
-        );
-        assert!(refused(Batch { rows: other.rows, ..good }, values), "{name}: other rows");
-        assert!(refused(good, values + 1), "{name}: an output too many");
-        assert!(refused(good, values - 1), "{name}: an output too few");
-        if !scan {
-            let ids = vec![6; values];
-            assert!(refused(Batch { ids: &ids, ..good }, values), "{name}: an id out of range");
-        }
-        if op.shape().ends_with("_norms") {
-            let inv_norms = &good.inv_norms[1..];
-            assert!(refused(Batch { inv_norms, ..good }, values), "{name}: a norm too few");
+    for (op, variants) in available() {
+        let trial = trial(op, &Recipe::plain(20, 6, 1));
+        for (variant, _) in variants {
+            if bind(&*trial, variant).is_none() {
+                continue;
+            }
+            let mut tried = 0;
+            let checked = trial.misfits(variant, &mut |(what, call)| {
+                tried += 1;
+                let refused = catch_unwind(AssertUnwindSafe(call)).is_err();
+                assert!(refused, "{}#{variant}: {what} was not refused", op.path());
+            });
+            checked.unwrap();
+            assert!(tried >= 2, "{}#{variant}: only {tried} misfits", op.path());
         }
     }
 }

@@ -4,19 +4,7 @@
 use core::arch::x86_64::*;
 
 use super::simd::Simd;
-
-/// Proof of [`super::Level::Avx2`].
-#[derive(Clone, Copy)]
-pub(crate) struct Avx2(());
-
-impl Avx2 {
-    /// # Safety
-    /// The CPU has [`super::Level::Avx2`].
-    #[inline(always)]
-    pub(crate) const unsafe fn assume() -> Self {
-        Self(())
-    }
-}
+pub(crate) use super::tokens::Avx2;
 
 /// Masks for `maskload`: the 8 values from index `8 - n` switch on the first `n` lanes.
 static MASKS: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];

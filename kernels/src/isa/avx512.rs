@@ -4,19 +4,7 @@
 use core::arch::x86_64::*;
 
 use super::simd::Simd;
-
-/// Proof of [`super::Level::Avx512`].
-#[derive(Clone, Copy)]
-pub(crate) struct Avx512(());
-
-impl Avx512 {
-    /// # Safety
-    /// The CPU has [`super::Level::Avx512`].
-    #[inline(always)]
-    pub(crate) const unsafe fn assume() -> Self {
-        Self(())
-    }
-}
+pub(crate) use super::tokens::Avx512;
 
 impl Simd for Avx512 {
     type V = __m512;

@@ -1,89 +1,83 @@
 //! What the machine itself allows: plain reads, multiply-adds in registers, and a chain of
 //! dependent additions whose length in cycles is known.
 //!
-//! Each is a [`Runner`], so that a harness can time it in the same rounds as the kernels: a limit
-//! from another minute of a shared machine is no limit.
+//! A harness times them in the same rounds as the kernels: a limit from another minute of a shared
+//! machine is no limit.
 #![allow(unsafe_code, reason = "entries that enable a level, and an assembly chain")]
 
 use core::hint::black_box;
 
 use super::Level;
 use super::simd::Simd;
-use crate::kernel::Runner;
-use crate::shape::Batch;
 
-/// Dependent additions per output of [`ClockChain`].
+/// Dependent additions per output of [`clock_chain`].
 pub const CHAIN: usize = 256;
 
-/// What a plain read touches for each output.
+/// In which manner a plain read goes over its slices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reads {
-    /// Every row of the batch, in order.
-    Rows,
-    /// The same, each row on four sums of its own, as streaming kernels work.
-    RowsOnFour,
-    /// The same, from both halves of the batch by turns: two far streams.
-    RowsOfHalves,
-    /// The listed rows.
-    ListedRows,
-    /// The listed rows, and the query with each of them.
-    ListedRowsAndQuery,
-    /// As many rows as are listed, one after the other from the first listed: what memory gives
-    /// at best to whoever need not jump.
-    InSequence,
+pub enum Manner {
+    /// One after the other.
+    InTurn,
+    /// The same, each slice on four sums of its own, as streaming kernels work.
+    OnFourSums,
+    /// From both halves by turns: two far streams.
+    OfHalves,
 }
 
-/// Reads what the kernel of a cell reads, with the widest loads there are, and does nothing else.
+/// Reads slices with the widest loads there are, and does nothing else.
 #[derive(Clone, Copy, Debug)]
 pub struct PlainRead {
     level: Level,
-    reads: Reads,
+    manner: Manner,
 }
 
 impl PlainRead {
     /// A read at the best level of this CPU.
     #[must_use]
-    pub fn new(reads: Reads) -> Self {
-        Self { level: Level::best(), reads }
+    pub fn new(manner: Manner) -> Self {
+        Self { level: Level::best(), manner }
     }
 
-    /// Bytes read for one output.
+    /// Reads; what comes out is the sum of what was read, as `f32`.
     #[must_use]
-    pub fn bytes_per_value(&self, dim: usize) -> usize {
-        let vectors = if self.reads == Reads::ListedRowsAndQuery { 2 } else { 1 };
-        vectors * dim * size_of::<f32>()
+    pub fn run(&self, slices: &[&[u8]]) -> f32 {
+        read_at(self.level, self.manner, slices)
     }
 }
 
-/// Multiply-adds in registers: as many as a kernel needs for each output.
+/// Multiply-adds of `f32` in registers.
 #[derive(Clone, Copy, Debug)]
 pub struct MultiplyAdds {
     level: Level,
-    per_element: usize,
 }
 
 impl MultiplyAdds {
-    /// `per_element` multiply-adds for each element of a row, at the best level of this CPU.
+    /// At the best level of this CPU.
     #[must_use]
-    pub fn new(per_element: usize) -> Self {
-        Self { level: Level::best(), per_element }
+    pub fn new() -> Self {
+        Self { level: Level::best() }
+    }
+
+    /// So many multiply-adds, and what came of them.
+    #[must_use]
+    pub fn run(&self, count: usize) -> f32 {
+        multiply_add_at(self.level, count)
+    }
+}
+
+impl Default for MultiplyAdds {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
 /// [`CHAIN`] additions for each output, each waiting for the one before it: one cycle each.
-#[derive(Clone, Copy, Debug)]
-pub struct ClockChain;
-
-impl Runner for ClockChain {
-    fn run(&self, _batch: &Batch<'_>, out: &mut [f32]) {
-        let mut x = 1u64;
-        for o in out {
-            for _ in 0..CHAIN / 16 {
-                x = add16(x);
-            }
-            *o = x as f32;
-        }
+pub fn clock_chain(outputs: usize) {
+    let mut x = 1u64;
+    for _ in 0..outputs * (CHAIN / 16) {
+        x = add16(x);
     }
+    black_box(x);
 }
 
 /// Sixteen dependent additions.
@@ -151,48 +145,47 @@ fn read<S: Simd, const N: usize>(s: S, x: &[f32], mut acc: [S::V; N]) -> [S::V; 
     acc
 }
 
+/// The `f32` values in a slice of bytes; a byte or three at the ends may be left out.
 #[inline(always)]
-fn read_batch<S: Simd>(s: S, reads: Reads, batch: &Batch<'_>) -> f32 {
+fn numbers(bytes: &[u8]) -> &[f32] {
+    // SAFETY: every bit pattern is an `f32`.
+    unsafe { bytes.align_to::<f32>().1 }
+}
+
+/// Bytes of one turn where a single slice is read from both halves.
+const TURN: usize = 1024;
+
+#[inline(always)]
+fn read_slices<S: Simd>(s: S, manner: Manner, slices: &[&[u8]]) -> f32 {
     let mut acc = [s.zero(); STREAMS];
-    match reads {
-        Reads::Rows => {
-            for i in 0..batch.rows.len() {
-                acc = read(s, batch.rows.row(i), acc);
+    match (manner, slices) {
+        (Manner::InTurn, _) => {
+            for slice in slices {
+                acc = read(s, numbers(slice), acc);
             }
         }
-        Reads::RowsOnFour => {
-            for i in 0..batch.rows.len() {
-                let [a, b, c, d] = read(s, batch.rows.row(i), [s.zero(); 4]);
+        (Manner::OnFourSums, _) => {
+            for slice in slices {
+                let [a, b, c, d] = read(s, numbers(slice), [s.zero(); 4]);
                 acc[0] = s.add(acc[0], s.add(s.add(a, b), s.add(c, d)));
             }
         }
-        Reads::RowsOfHalves => {
-            let half = batch.rows.len() / 2;
-            for i in 0..half {
-                acc = read(s, batch.rows.row(i), acc);
-                acc = read(s, batch.rows.row(half + i), acc);
+        (Manner::OfHalves, [one]) => {
+            let (low, high) = one.split_at(one.len() / 2 / TURN * TURN);
+            for (a, b) in low.chunks(TURN).zip(high.chunks(TURN)) {
+                acc = read(s, numbers(a), acc);
+                acc = read(s, numbers(b), acc);
             }
-            for i in 2 * half..batch.rows.len() {
-                acc = read(s, batch.rows.row(i), acc);
-            }
+            acc = read(s, numbers(&high[low.len().min(high.len())..]), acc);
         }
-        Reads::ListedRows => {
-            for &id in batch.ids {
-                acc = read(s, batch.rows.row(id as usize), acc);
+        (Manner::OfHalves, _) => {
+            let (low, high) = slices.split_at(slices.len() / 2);
+            for (a, b) in low.iter().zip(high) {
+                acc = read(s, numbers(a), acc);
+                acc = read(s, numbers(b), acc);
             }
-        }
-        Reads::InSequence => {
-            let count = batch.ids.len().min(batch.rows.len());
-            let first = batch.ids.first().map_or(0, |&id| id as usize);
-            let from = first.min(batch.rows.len() - count);
-            for i in from..from + count {
-                acc = read(s, batch.rows.row(i), acc);
-            }
-        }
-        Reads::ListedRowsAndQuery => {
-            for &id in batch.ids {
-                acc = read(s, black_box(batch.query), acc);
-                acc = read(s, batch.rows.row(id as usize), acc);
+            for rest in &high[low.len()..] {
+                acc = read(s, numbers(rest), acc);
             }
         }
     }
@@ -273,32 +266,13 @@ macro_rules! at_level {
     };
 }
 
-at_level!(read_at(reads: Reads, batch: &Batch<'_>) -> f32 = |s| read_batch(s, reads, batch));
+at_level!(read_at(manner: Manner, slices: &[&[u8]]) -> f32 = |s| read_slices(s, manner, slices));
 at_level!(multiply_add_at(elements: usize) -> f32 = |s| multiply_add(s, per(s, elements)));
 
 /// Registers for so many elements.
 #[inline(always)]
 fn per<S: Simd>(_s: S, elements: usize) -> usize {
     elements.div_ceil(S::LANES)
-}
-
-impl Runner for PlainRead {
-    fn run(&self, batch: &Batch<'_>, out: &mut [f32]) {
-        let value = read_at(self.level, self.reads, batch);
-        if let Some(first) = out.first_mut() {
-            *first = value;
-        }
-    }
-}
-
-impl Runner for MultiplyAdds {
-    fn run(&self, batch: &Batch<'_>, out: &mut [f32]) {
-        let elements = batch.rows.dim() * self.per_element * out.len();
-        let value = multiply_add_at(self.level, elements);
-        if let Some(first) = out.first_mut() {
-            *first = value;
-        }
-    }
 }
 
 /// One element at a time, for CPUs without a level of ours.
@@ -352,25 +326,23 @@ impl Simd for Plain {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testkit::cases::Recipe;
+    use crate::testkit::cases::Element;
 
     #[test]
     fn a_read_adds_up_everything_at_every_level() {
         // Seven rows: the halves leave one over.
-        let case = Recipe::plain(37, 7, 1).make();
-        let batch = case.batch();
-        let sum = |i: usize| -> f64 { batch.rows.row(i).iter().map(|&x| f64::from(x)).sum() };
-        let all: f64 = (0..7).map(sum).sum();
-        let listed: f64 = batch.ids.iter().map(|&id| sum(id as usize)).sum();
-        let query: f64 = batch.query.iter().map(|&x| f64::from(x)).sum();
+        let rows: Vec<Vec<f32>> =
+            (0..7).map(|r| (0..37).map(|i| (r * 37 + i) as f32 / 64.0).collect()).collect();
+        let all: f32 = rows.iter().flatten().sum();
+        let long: Vec<f32> = (0..3000).map(|i| (i % 64) as f32 / 64.0).collect();
+        let slices: Vec<&[u8]> = rows.iter().map(|r| f32::bytes(r)).collect();
         for level in Level::ALL.into_iter().filter(|level| level.is_available()) {
-            let near = |found: f32, truth: f64| (f64::from(found) - truth).abs() < 1e-3;
-            for reads in [Reads::Rows, Reads::RowsOnFour, Reads::RowsOfHalves] {
-                assert!(near(read_at(level, reads, &batch), all), "{level} {reads:?}");
+            for manner in [Manner::InTurn, Manner::OnFourSums, Manner::OfHalves] {
+                let near = |found: f32, truth: f32| (found - truth).abs() < 1e-2;
+                assert!(near(read_at(level, manner, &slices), all), "{level} {manner:?}");
+                let one = read_at(level, manner, &[f32::bytes(&long)]);
+                assert!(near(one, long.iter().sum()), "{level} {manner:?}, one slice");
             }
-            assert!(near(read_at(level, Reads::ListedRows, &batch), listed), "{level}");
-            let with_query = listed + batch.ids.len() as f64 * query;
-            assert!(near(read_at(level, Reads::ListedRowsAndQuery, &batch), with_query), "{level}");
         }
     }
 }

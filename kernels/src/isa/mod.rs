@@ -5,15 +5,25 @@
 pub(crate) mod avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx512;
+pub(crate) mod bits;
+pub(crate) mod half;
+pub(crate) mod int4;
+pub(crate) mod int8;
 #[cfg(feature = "testkit")]
 pub mod limits;
+pub(crate) mod lut;
 #[cfg(target_arch = "aarch64")]
 pub(crate) mod neon;
+pub(crate) mod select;
 pub(crate) mod simd;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 pub(crate) mod simd128;
+pub(crate) mod sq8;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod sse42;
+
+#[macro_use]
+pub(crate) mod tokens;
 
 use core::fmt;
 
@@ -28,8 +38,18 @@ pub enum Level {
     Avx2,
     /// x86-64-v4: AVX-512 F, BW, CD, DQ, VL. 512-bit vectors and masks.
     Avx512,
+    /// AVX-512 and BF16: products of `bf16` pairs summed in `f32`.
+    Avx512Bf16,
+    /// AVX-512 and VNNI: products of bytes summed in 32 bits.
+    Avx512Vnni,
+    /// AVX-512, VNNI and VBMI (1 and 2): permutations of bytes, tables in registers.
+    Avx512Vbmi,
+    /// AVX-512, VPOPCNTDQ and BITALG: population counts of lanes.
+    Avx512Popcnt,
     /// aarch64 Advanced SIMD. 128-bit vectors.
     Neon,
+    /// NEON and DotProd: products of bytes summed in 32 bits.
+    NeonDot,
     /// WebAssembly fixed-width SIMD. 128-bit vectors.
     Simd128,
 }
@@ -48,8 +68,19 @@ macro_rules! missing {
 
 impl Level {
     /// Every level, lowest first within an architecture.
-    pub const ALL: [Self; 6] =
-        [Self::Scalar, Self::Sse42, Self::Avx2, Self::Avx512, Self::Neon, Self::Simd128];
+    pub const ALL: [Self; 11] = [
+        Self::Scalar,
+        Self::Sse42,
+        Self::Avx2,
+        Self::Avx512,
+        Self::Avx512Bf16,
+        Self::Avx512Vnni,
+        Self::Avx512Vbmi,
+        Self::Avx512Popcnt,
+        Self::Neon,
+        Self::NeonDot,
+        Self::Simd128,
+    ];
 
     /// The name in coordinates, tables and files.
     #[must_use]
@@ -59,7 +90,12 @@ impl Level {
             Self::Sse42 => "sse42",
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512",
+            Self::Avx512Bf16 => "avx512bf16",
+            Self::Avx512Vnni => "avx512vnni",
+            Self::Avx512Vbmi => "avx512vbmi",
+            Self::Avx512Popcnt => "avx512popcnt",
             Self::Neon => "neon",
+            Self::NeonDot => "neondot",
             Self::Simd128 => "simd128",
         }
     }
@@ -91,6 +127,22 @@ impl Level {
             Self::Avx512 => Self::Avx2
                 .missing()
                 .or_else(|| missing!("avx512f" "avx512bw" "avx512cd" "avx512dq" "avx512vl")),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Bf16 => Self::Avx512.missing().or_else(|| missing!("avx512bf16")),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Vnni => Self::Avx512.missing().or_else(|| missing!("avx512vnni")),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Vbmi => {
+                Self::Avx512Vnni.missing().or_else(|| missing!("avx512vbmi" "avx512vbmi2"))
+            }
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Popcnt => {
+                Self::Avx512.missing().or_else(|| missing!("avx512bitalg" "avx512vpopcntdq"))
+            }
+            #[cfg(target_arch = "aarch64")]
+            Self::NeonDot if std::arch::is_aarch64_feature_detected!("dotprod") => {
+                Self::Neon.missing()
+            }
             #[cfg(target_arch = "aarch64")]
             Self::Neon if std::arch::is_aarch64_feature_detected!("neon") => None,
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
@@ -99,10 +151,23 @@ impl Level {
         }
     }
 
-    /// The best level of this CPU.
+    /// The level that this one extends by an instruction-set extension of its own; most levels
+    /// extend none, and are their own base.
+    #[must_use]
+    pub fn base(self) -> Self {
+        match self {
+            Self::Avx512Bf16 | Self::Avx512Vnni | Self::Avx512Vbmi | Self::Avx512Popcnt => {
+                Self::Avx512
+            }
+            Self::NeonDot => Self::Neon,
+            other => other,
+        }
+    }
+
+    /// The best level of this CPU, extensions aside: what a table of winners is kept for.
     #[must_use]
     pub fn best() -> Self {
-        let mut best_first = Self::ALL.into_iter().rev();
+        let mut best_first = Self::ALL.into_iter().rev().filter(|level| level.base() == *level);
         best_first.find(|level| level.is_available()).unwrap_or(Self::Scalar)
     }
 }

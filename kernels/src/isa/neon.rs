@@ -4,19 +4,7 @@
 use core::arch::aarch64::*;
 
 use super::simd::Simd;
-
-/// Proof of [`super::Level::Neon`].
-#[derive(Clone, Copy)]
-pub(crate) struct Neon(());
-
-impl Neon {
-    /// # Safety
-    /// The CPU has [`super::Level::Neon`].
-    #[inline(always)]
-    pub(crate) const unsafe fn assume() -> Self {
-        Self(())
-    }
-}
+pub(crate) use super::tokens::Neon;
 
 impl Simd for Neon {
     type V = float32x4_t;

@@ -5,19 +5,7 @@
 use core::arch::wasm32::*;
 
 use super::simd::Simd;
-
-/// Proof of [`super::Level::Simd128`].
-#[derive(Clone, Copy)]
-pub(crate) struct Simd128(());
-
-impl Simd128 {
-    /// # Safety
-    /// None: the build has the level. The signature is that of the other tokens.
-    #[inline(always)]
-    pub(crate) const unsafe fn assume() -> Self {
-        Self(())
-    }
-}
+pub(crate) use super::tokens::Simd128;
 
 impl Simd for Simd128 {
     type V = v128;

@@ -4,19 +4,7 @@
 use core::arch::x86_64::*;
 
 use super::simd::Simd;
-
-/// Proof of [`super::Level::Sse42`].
-#[derive(Clone, Copy)]
-pub(crate) struct Sse42(());
-
-impl Sse42 {
-    /// # Safety
-    /// The CPU has [`super::Level::Sse42`].
-    #[inline(always)]
-    pub(crate) const unsafe fn assume() -> Self {
-        Self(())
-    }
-}
+pub(crate) use super::tokens::Sse42;
 
 impl Simd for Sse42 {
     type V = __m128;

@@ -4,15 +4,14 @@
 //! the rows of the next block are asked for while this one is computed; in a cache that is work
 //! for nothing, so it is a variant of its own.
 
-use super::pair::pair_in_context;
+use super::arith::{Arith, NormArith};
+use super::pair::accumulate;
 use super::scan::block4;
-use crate::isa::simd::Simd;
 use crate::layout::RowsRef;
-use crate::ops::f32::metric::Step;
 use crate::shape::cosine_from_norms;
 
-/// Elements of a cache line.
-const LINE: usize = 16;
+/// Bytes of a cache line.
+const LINE: usize = 64;
 
 /// Lines of a row to ask for. The hardware follows a row once it has begun; what it cannot know is
 /// where the next row begins. Asking for more fills the queue of outstanding misses.
@@ -20,46 +19,75 @@ const LINES: usize = 8;
 
 /// Four rows at a time; with `PF`, four rows ahead.
 #[inline(always)]
-pub(crate) fn gather<S: Simd, M: Step, const U: usize, const PF: bool>(
-    s: S,
-    query: &[f32],
-    rows: RowsRef<'_, f32>,
+pub(crate) fn gather<A: Arith, const U: usize, const PF: bool>(
+    a: A,
+    query: &[A::Query],
+    rows: RowsRef<'_, A::Code>,
     ids: &[u32],
-    out: &mut [f32],
+    out: &mut [A::Value],
 ) {
-    let context = M::Rows::context(s, query);
+    let context = a.context(query);
     let (blocks, rest) = ids.as_chunks::<4>();
     let (out_blocks, out_rest) = out.as_chunks_mut::<4>();
     if PF {
-        for &id in ids.iter().take(4) {
-            ask_for(s, rows.row(id as usize));
-        }
+        ask_for(a, rows, ids, 0);
     }
     for (i, (ids4, o)) in blocks.iter().zip(out_blocks).enumerate() {
         if PF {
-            for &id in ids.iter().skip(4 * i + 4).take(4) {
-                ask_for(s, rows.row(id as usize));
-            }
+            ask_for(a, rows, ids, 4 * i + 4);
         }
-        let [a, b, c, d] = *ids4;
-        let block = [
-            rows.row(a as usize),
-            rows.row(b as usize),
-            rows.row(c as usize),
-            rows.row(d as usize),
-        ];
-        *o = block4::<S, M::Rows, U>(s, query, block, context);
+        *o = a.finish4(block4::<A, U>(a, query, listed(rows, ids4)), context);
     }
     for (&id, o) in rest.iter().zip(out_rest) {
-        *o = pair_in_context::<S, M::Rows, 4>(s, query, rows.row(id as usize), context);
+        *o = a.finish(accumulate::<A, 4>(a, query, rows.row(id as usize)), context);
     }
 }
 
-/// The first cache lines of a row.
+/// As [`gather`], with norms that are known.
 #[inline(always)]
-fn ask_for<S: Simd>(s: S, row: &[f32]) {
-    for x in row.iter().step_by(LINE).take(LINES) {
-        s.prefetch(x);
+pub(crate) fn gather_norms<A: NormArith, const U: usize, const PF: bool>(
+    a: A,
+    query: &[A::Query],
+    query_norm: A::Norm,
+    rows: RowsRef<'_, A::Code>,
+    norms: &[A::Norm],
+    ids: &[u32],
+    out: &mut [A::Value],
+) {
+    let (blocks, rest) = ids.as_chunks::<4>();
+    let (out_blocks, out_rest) = out.as_chunks_mut::<4>();
+    if PF {
+        ask_for(a, rows, ids, 0);
+    }
+    for (i, (ids4, o)) in blocks.iter().zip(out_blocks).enumerate() {
+        if PF {
+            ask_for(a, rows, ids, 4 * i + 4);
+        }
+        let acc = block4::<A, U>(a, query, listed(rows, ids4));
+        let [i0, i1, i2, i3] = *ids4;
+        let four = [norms[i0 as usize], norms[i1 as usize], norms[i2 as usize], norms[i3 as usize]];
+        *o = a.finish4_norms(acc, query_norm, &four);
+    }
+    for (&id, o) in rest.iter().zip(out_rest) {
+        let acc = accumulate::<A, 4>(a, query, rows.row(id as usize));
+        *o = a.finish_norms(acc, query_norm, norms[id as usize]);
+    }
+}
+
+/// Four listed rows.
+#[inline(always)]
+fn listed<'a, C>(rows: RowsRef<'a, C>, &[a, b, c, d]: &[u32; 4]) -> [&'a [C]; 4] {
+    [rows.row(a as usize), rows.row(b as usize), rows.row(c as usize), rows.row(d as usize)]
+}
+
+/// The first cache lines of the four rows listed from `from` on.
+#[inline(always)]
+fn ask_for<A: Arith>(a: A, rows: RowsRef<'_, A::Code>, ids: &[u32], from: usize) {
+    for &id in ids.iter().skip(from).take(4) {
+        let row = rows.row(id as usize);
+        for x in row.iter().step_by(LINE / size_of::<A::Code>().max(1)).take(LINES) {
+            a.prefetch(x);
+        }
     }
 }
 

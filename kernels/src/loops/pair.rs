@@ -1,127 +1,137 @@
-//! Two vectors, and one vector's squared norm.
+//! A query and a row, and one vector's squared norm.
 
+use super::arith::{Arith, NormArith};
 use super::join_all;
-use crate::isa::simd::Simd;
-use crate::ops::f32::metric::Step;
 
-/// Any length: groups of `U` registers, then single registers, then a padded tail.
+/// Any length: groups of `U` chunks, then single chunks, then a padded tail.
 #[inline(always)]
-pub(crate) fn pair<S: Simd, M: Step, const U: usize>(s: S, a: &[f32], b: &[f32]) -> f32 {
-    pair_in_context::<S, M, U>(s, a, b, M::context(s, a))
+pub(crate) fn pair<A: Arith, const U: usize>(
+    a: A,
+    query: &[A::Query],
+    row: &[A::Code],
+) -> A::Value {
+    let context = a.context(query);
+    a.finish(accumulate::<A, U>(a, query, row), context)
 }
 
-/// As [`pair`], with what depends on the query alone already known.
+/// As [`pair`], with norms that are known.
 #[inline(always)]
-pub(crate) fn pair_in_context<S: Simd, M: Step, const U: usize>(
-    s: S,
-    a: &[f32],
-    b: &[f32],
-    context: f32,
-) -> f32 {
-    let (chunks_a, tail_a) = s.chunks(a);
-    let (chunks_b, tail_b) = s.chunks(b);
-    let (groups_a, single_a) = chunks_a.as_chunks::<U>();
-    let (groups_b, single_b) = chunks_b.as_chunks::<U>();
-    let mut acc = [M::zero(s); U];
-    for (x, y) in groups_a.iter().zip(groups_b) {
+pub(crate) fn pair_norms<A: NormArith, const U: usize>(
+    a: A,
+    query: &[A::Query],
+    row: &[A::Code],
+    query_norm: A::Norm,
+    norm: A::Norm,
+) -> A::Value {
+    a.finish_norms(accumulate::<A, U>(a, query, row), query_norm, norm)
+}
+
+/// Everything accumulated of a query and a row.
+#[inline(always)]
+pub(super) fn accumulate<A: Arith, const U: usize>(
+    a: A,
+    query: &[A::Query],
+    row: &[A::Code],
+) -> A::Acc {
+    let (chunks_q, tail_q) = a.query_chunks(query);
+    let (chunks_c, tail_c) = a.code_chunks(row);
+    let (groups_q, single_q) = chunks_q.as_chunks::<U>();
+    let (groups_c, single_c) = chunks_c.as_chunks::<U>();
+    let mut acc = [a.zero(); U];
+    for (x, y) in groups_q.iter().zip(groups_c) {
         for u in 0..U {
-            acc[u] = M::step(s, acc[u], s.load(&x[u]), s.load(&y[u]));
+            acc[u] = a.step(acc[u], a.load(&x[u]), &y[u]);
         }
     }
-    // At most U - 1 single registers, each into an accumulator of its own; the last accumulator is
+    // At most U - 1 single chunks, each into an accumulator of its own; the last accumulator is
     // left to the tail. So nothing here waits for what came just before it.
-    for (u, (x, y)) in (0..U).zip(single_a.iter().zip(single_b)) {
-        acc[u] = M::step(s, acc[u], s.load(x), s.load(y));
+    for (u, (x, y)) in (0..U).zip(single_q.iter().zip(single_c)) {
+        acc[u] = a.step(acc[u], a.load(x), y);
     }
-    if !tail_a.is_empty() {
-        acc[U - 1] = M::step(s, acc[U - 1], s.load_partial(tail_a), s.load_partial(tail_b));
+    if !tail_q.is_empty() {
+        acc[U - 1] = a.step_tail(acc[U - 1], a.load_tail(tail_q), tail_c);
     }
-    M::finish(s, join_all::<S, M, U>(s, acc), context)
+    join_all::<A, U>(a, acc)
 }
 
-/// Exactly `V` whole registers, and a tail if `TAIL`: a straight line without a loop.
+/// Exactly `V` whole chunks, and a tail if `TAIL`: a straight line without a loop.
 ///
 /// # Panics
-/// If a vector has fewer whole registers.
+/// If a vector has fewer whole chunks.
 #[inline(always)]
-pub(crate) fn pair_fixed<S: Simd, M: Step, const V: usize, const TAIL: bool>(
-    s: S,
-    a: &[f32],
-    b: &[f32],
-) -> f32 {
-    let (chunks_a, tail_a) = s.chunks(a);
-    let (chunks_b, tail_b) = s.chunks(b);
+pub(crate) fn pair_fixed<A: Arith, const V: usize, const TAIL: bool>(
+    a: A,
+    query: &[A::Query],
+    row: &[A::Code],
+) -> A::Value {
+    let context = a.context(query);
+    let (chunks_q, tail_q) = a.query_chunks(query);
+    let (chunks_c, tail_c) = a.code_chunks(row);
     // Two assertions are two compared-and-never-taken branches; an early return would be computed
     // as a flag.
-    assert!(chunks_a.len() >= V, "a vector shorter than its form");
-    assert!(chunks_b.len() >= V, "a vector shorter than its form");
-    let (x, y) = (&chunks_a[..V], &chunks_b[..V]);
-    let mut acc = [M::zero(s); 4];
+    assert!(chunks_q.len() >= V, "a vector shorter than its form");
+    assert!(chunks_c.len() >= V, "a vector shorter than its form");
+    let (x, y) = (&chunks_q[..V], &chunks_c[..V]);
+    let mut acc = [a.zero(); 4];
     for v in 0..V {
-        let (x, y) = (s.load(&x[v]), s.load(&y[v]));
-        acc[v % 4] = if v < 4 { M::first(s, x, y) } else { M::step(s, acc[v % 4], x, y) };
+        let (x, y) = (a.load(&x[v]), &y[v]);
+        acc[v % 4] = if v < 4 { a.first(x, y) } else { a.step(acc[v % 4], x, y) };
     }
     if TAIL {
-        let (x, y) = (s.load_partial(tail_a), s.load_partial(tail_b));
-        acc[V % 4] = if V < 4 { M::first(s, x, y) } else { M::step(s, acc[V % 4], x, y) };
+        let x = a.load_tail(tail_q);
+        acc[V % 4] =
+            if V < 4 { a.first_tail(x, tail_c) } else { a.step_tail(acc[V % 4], x, tail_c) };
     }
     // Only the accumulators in use: adding a zero is not free, and may not be dropped.
     let all = match V + usize::from(TAIL) {
         0 | 1 => acc[0],
-        2 => M::join(s, acc[0], acc[1]),
-        3 => M::join(s, M::join(s, acc[0], acc[1]), acc[2]),
-        _ => join_all::<S, M, 4>(s, acc),
+        2 => a.join(acc[0], acc[1]),
+        3 => a.join(a.join(acc[0], acc[1]), acc[2]),
+        _ => join_all::<A, 4>(a, acc),
     };
-    M::finish(s, all, 0.0)
+    a.finish(all, context)
 }
 
 /// Exactly `DIM` elements, few of them: the tail's mask is a constant, and one accumulator takes
 /// all. Calls this short overlap, so what counts is the number of instructions and not their
-/// latency.
+/// latency. For encodings with one element a value.
 ///
 /// # Panics
 /// If a vector is shorter.
 #[inline(always)]
-pub(crate) fn pair_const<S: Simd, M: Step, const DIM: usize>(s: S, a: &[f32], b: &[f32]) -> f32 {
-    assert!(a.len() >= DIM, "a vector shorter than its form");
-    assert!(b.len() >= DIM, "a vector shorter than its form");
-    let (chunks_a, tail_a) = s.chunks(&a[..DIM]);
-    let (chunks_b, tail_b) = s.chunks(&b[..DIM]);
+pub(crate) fn pair_const<A: Arith, const DIM: usize>(
+    a: A,
+    query: &[A::Query],
+    row: &[A::Code],
+) -> A::Value {
+    let context = a.context(query);
+    assert!(query.len() >= DIM, "a vector shorter than its form");
+    assert!(row.len() >= DIM, "a vector shorter than its form");
+    let (chunks_q, tail_q) = a.query_chunks(&query[..DIM]);
+    let (chunks_c, tail_c) = a.code_chunks(&row[..DIM]);
     let mut acc = None;
-    let mut take = |x: S::V, y: S::V| {
+    for (x, y) in chunks_q.iter().zip(chunks_c) {
+        let x = a.load(x);
         acc = Some(match acc {
-            None => M::first(s, x, y),
-            Some(acc) => M::step(s, acc, x, y),
+            None => a.first(x, y),
+            Some(acc) => a.step(acc, x, y),
         });
-    };
-    for (x, y) in chunks_a.iter().zip(chunks_b) {
-        take(s.load(x), s.load(y));
     }
-    if !tail_a.is_empty() {
-        take(s.load_partial(tail_a), s.load_partial(tail_b));
+    if !tail_q.is_empty() {
+        let x = a.load_tail(tail_q);
+        acc = Some(match acc {
+            None => a.first_tail(x, tail_c),
+            Some(acc) => a.step_tail(acc, x, tail_c),
+        });
     }
-    M::finish(s, acc.unwrap_or_else(|| M::zero(s)), 0.0)
+    a.finish(acc.unwrap_or_else(|| a.zero()), context)
 }
 
-/// The sum of `x * x`.
+/// The value of a vector against itself, for arithmetic whose query and rows are alike.
 #[inline(always)]
-pub(crate) fn norm_sq<S: Simd, const U: usize>(s: S, x: &[f32]) -> f32 {
-    let (chunks, tail) = s.chunks(x);
-    let (groups, single) = chunks.as_chunks::<U>();
-    let mut acc = [s.zero(); U];
-    for group in groups {
-        for u in 0..U {
-            let v = s.load(&group[u]);
-            acc[u] = s.mul_add(v, v, acc[u]);
-        }
-    }
-    for (u, chunk) in (0..U).zip(single) {
-        let v = s.load(chunk);
-        acc[u] = s.mul_add(v, v, acc[u]);
-    }
-    if !tail.is_empty() {
-        let v = s.load_partial(tail);
-        acc[U - 1] = s.mul_add(v, v, acc[U - 1]);
-    }
-    s.sum(join_all::<S, crate::ops::f32::metric::Dot, U>(s, acc))
+pub(crate) fn norm_sq<A, const U: usize>(a: A, x: &[A::Query]) -> A::Value
+where
+    A: Arith<Code = <A as Arith>::Query>,
+{
+    pair::<A, U>(a, x, x)
 }

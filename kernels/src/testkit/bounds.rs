@@ -18,7 +18,7 @@ pub fn gamma(n: usize) -> f64 {
 
 /// What a kernel must return for a pair whose exact value is known.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Expected {
+pub(crate) enum Expected {
     /// A value within `error` of `value`.
     Within { value: f64, error: f64 },
     /// Plus infinity.
@@ -34,7 +34,7 @@ pub(super) enum Expected {
 }
 
 /// The expectation for `metric` over `n` elements. `cached` norms add their own rounding.
-pub(super) fn expected(metric: &str, n: usize, exact: &Exact, cached: bool) -> Expected {
+pub(crate) fn expected(metric: &str, n: usize, exact: &Exact, cached: bool) -> Expected {
     let max = f64::from(f32::MAX);
     let value = exact.value;
     if metric == "cosine" {

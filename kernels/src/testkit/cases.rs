@@ -1,7 +1,6 @@
 //! Inputs: seeded, and of the kinds that break kernels.
 
-use crate::layout::RowsRef;
-use crate::shape::{Batch, inv_norm};
+use super::guard::Edge;
 
 /// A kind of numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,130 +88,204 @@ impl Random {
         r * (core::f64::consts::TAU * self.unit()).cos()
     }
 
-    fn value(&mut self, family: Family) -> f32 {
-        match family {
-            Family::Lognormal => (2.0 * self.normal()).exp() as f32,
-            Family::Subnormal => {
-                let sign = ((self.bits() & 1) as u32) << 31;
-                f32::from_bits(sign | (self.bits() as u32 & 0x007f_ffff) >> self.below(24))
-            }
-            Family::Huge => ((2.0 * self.unit() - 1.0) * 3.6e19) as f32,
-            Family::Large => ((2.0 * self.unit() - 1.0) * 1e17) as f32,
-            Family::Small => ((2.0 * self.unit() - 1.0) * 1e-16) as f32,
-            Family::ZeroQuery => 0.0,
-            _ => (2.0 * self.unit() - 1.0) as f32,
+    /// Puts the elements in a random order.
+    pub fn shuffle<T>(&mut self, items: &mut [T]) {
+        for i in (1..items.len()).rev() {
+            items.swap(i, self.below(i + 1));
         }
     }
 }
 
-/// One query and some rows in memory, at any offset from a cache line.
-#[derive(Clone, Debug)]
-pub struct Case {
-    query: Vec<f32>,
-    query_at: usize,
-    rows: Vec<f32>,
-    rows_at: usize,
-    dim: usize,
-    stride: usize,
-    inv_norms: Vec<f32>,
-    ids: Vec<u32>,
+/// An element that operands are made of.
+pub trait Element: Copy + Default + PartialEq + core::fmt::Debug + Send + Sync + 'static {
+    /// The kinds of numbers that make sense for it.
+    const FAMILIES: &'static [Family];
+    /// A number of this kind.
+    fn draw(random: &mut Random, family: Family) -> Self;
+    /// What a family puts into one place of a row or a query that is to be special.
+    fn special(_family: Family) -> Option<Self> {
+        None
+    }
+    /// The bytes of a slice.
+    fn bytes(slice: &[Self]) -> &[u8] {
+        super::guard::bytes_of(slice)
+    }
 }
 
-/// How a [`Case`] is made.
+impl Element for f32 {
+    const FAMILIES: &'static [Family] = &Family::ALL;
+
+    fn draw(random: &mut Random, family: Family) -> f32 {
+        match family {
+            Family::Lognormal => (2.0 * random.normal()).exp() as f32,
+            Family::Subnormal => {
+                let sign = ((random.bits() & 1) as u32) << 31;
+                f32::from_bits(sign | (random.bits() as u32 & 0x007f_ffff) >> random.below(24))
+            }
+            Family::Huge => ((2.0 * random.unit() - 1.0) * 3.6e19) as f32,
+            Family::Large => ((2.0 * random.unit() - 1.0) * 1e17) as f32,
+            Family::Small => ((2.0 * random.unit() - 1.0) * 1e-16) as f32,
+            _ => (2.0 * random.unit() - 1.0) as f32,
+        }
+    }
+
+    fn special(family: Family) -> Option<f32> {
+        match family {
+            Family::Nan | Family::NanQuery => Some(f32::NAN),
+            Family::Infinite => Some(f32::INFINITY),
+            Family::InfiniteQuery => Some(f32::NEG_INFINITY),
+            _ => None,
+        }
+    }
+}
+
+/// Kinds of numbers for integers: what is not finite, or not a number, does not exist there.
+pub(crate) const INTEGER_FAMILIES: &[Family] = &[
+    Family::Uniform,
+    Family::Cancelling,
+    Family::Small,
+    Family::Huge,
+    Family::ZeroRow,
+    Family::ZeroQuery,
+];
+
+macro_rules! integers {
+    ($($int:ty)*) => {$(
+        impl Element for $int {
+            const FAMILIES: &'static [Family] = INTEGER_FAMILIES;
+
+            /// Uniform over the whole range; `Small` near zero; `Huge` the ends of the range.
+            fn draw(random: &mut Random, family: Family) -> $int {
+                let bits = random.bits();
+                match family {
+                    Family::Small => (bits % 3) as $int,
+                    Family::Huge if bits & 1 == 0 => <$int>::MIN,
+                    Family::Huge => <$int>::MAX,
+                    _ => (bits >> 17) as $int,
+                }
+            }
+        }
+    )*};
+}
+
+integers! { i8 u8 }
+
+/// A query of `len` elements.
+pub fn query<T: Element>(random: &mut Random, family: Family, len: usize) -> Vec<T> {
+    let mut query: Vec<T> = (0..len)
+        .map(|_| match family {
+            Family::ZeroQuery => T::default(),
+            _ => T::draw(random, family),
+        })
+        .collect();
+    let at = random.below(len);
+    let special = matches!(family, Family::NanQuery | Family::InfiniteQuery);
+    if let (true, Some(x), Some(special)) = (special, query.get_mut(at), T::special(family)) {
+        *x = special;
+    }
+    query
+}
+
+/// A row of `len` elements; `near` gives one that is almost the query's, for the families that
+/// cancel.
+pub fn row<T: Element>(
+    random: &mut Random,
+    family: Family,
+    len: usize,
+    mut near: impl FnMut(&mut Random, usize) -> T,
+) -> Vec<T> {
+    let mut row: Vec<T> = (0..len)
+        .map(|i| match family {
+            Family::Cancelling => near(random, i),
+            Family::ZeroRow => T::default(),
+            Family::ZeroQuery => T::draw(random, Family::Uniform),
+            _ => T::draw(random, family),
+        })
+        .collect();
+    let at = random.below(len);
+    let special = matches!(family, Family::Nan | Family::Infinite);
+    if let (true, Some(x), Some(special)) = (special, row.get_mut(at), T::special(family)) {
+        *x = special;
+    }
+    row
+}
+
+/// Where elements lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// So many elements behind a 64-byte boundary.
+    Offset(usize),
+    /// Against a page that faults.
+    Edge(Edge),
+}
+
+/// How far apart rows lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stride {
+    /// So many elements between the end of a row and the next.
+    Pad(usize),
+    /// Rounded up to 64 bytes.
+    Lines,
+}
+
+/// What is computed at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Batches {
+    /// Every row, or every row twice where rows are listed.
+    Whole,
+    /// So many rows, or ids in a random order.
+    Windows {
+        /// How many.
+        per: usize,
+    },
+}
+
+/// How operands are made. Shapes other than a query and rows say what `dim` and `rows` mean there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Recipe {
     /// The kind of numbers.
     pub family: Family,
-    /// Elements of a vector.
+    /// Values of a vector.
     pub dim: usize,
     /// Rows.
     pub rows: usize,
-    /// Elements between rows beyond `dim`.
-    pub pad: usize,
-    /// Elements from a 64-byte boundary to the query, 0 to 15.
-    pub query_offset: usize,
-    /// Elements from a 64-byte boundary to the first row, 0 to 15.
-    pub rows_offset: usize,
+    /// How far apart rows lie.
+    pub stride: Stride,
+    /// Where the query lies.
+    pub query_at: Place,
+    /// Where the first row lies.
+    pub rows_at: Place,
+    /// What is computed at once.
+    pub batches: Batches,
     /// The seed of the numbers.
     pub seed: u64,
 }
 
 impl Recipe {
-    /// Uniform numbers, packed, on cache lines.
+    /// Uniform numbers, packed, on cache lines, in one batch.
     #[must_use]
     pub fn plain(dim: usize, rows: usize, seed: u64) -> Self {
-        let (pad, query_offset, rows_offset) = (0, 0, 0);
-        Self { family: Family::Uniform, dim, rows, pad, query_offset, rows_offset, seed }
+        Self {
+            family: Family::Uniform,
+            dim,
+            rows,
+            stride: Stride::Pad(0),
+            query_at: Place::Offset(0),
+            rows_at: Place::Offset(0),
+            batches: Batches::Whole,
+            seed,
+        }
     }
 
-    /// Makes the case.
+    /// Elements from row to row, for rows of `len` elements of `size` bytes.
     #[must_use]
-    pub fn make(self) -> Case {
-        let mut random = Random::new(self.seed);
-        let stride = (self.dim + self.pad).max(1);
-        let (mut query, query_at) = placed(self.dim, self.query_offset);
-        for x in &mut query[query_at..] {
-            *x = random.value(self.family);
+    pub fn stride_of(&self, len: usize, size: usize) -> usize {
+        match self.stride {
+            Stride::Pad(pad) => (len + pad).max(1),
+            Stride::Lines => {
+                let line = 64 / size.max(1);
+                len.div_ceil(line).max(1) * line
+            }
         }
-        let at = query_at + random.below(self.dim);
-        match (self.family, query.get_mut(at)) {
-            (Family::NanQuery, Some(x)) => *x = f32::NAN,
-            (Family::InfiniteQuery, Some(x)) => *x = f32::NEG_INFINITY,
-            _ => {}
-        }
-        let (mut rows, rows_at) = placed(self.rows * stride, self.rows_offset);
-        for row in rows[rows_at..].chunks_mut(stride) {
-            self.fill(&mut row[..self.dim], &query[query_at..], &mut random);
-        }
-        let dim = self.dim;
-        let norm = |i| inv_norm(&rows[rows_at + i * stride..][..dim]);
-        let inv_norms = (0..self.rows).map(norm).collect();
-        // Every row twice and out of order: ids repeat in real use.
-        let ids = (0..2 * self.rows).rev().map(|i| (i % self.rows.max(1)) as u32).collect();
-        Case { query, query_at, rows, rows_at, dim, stride, inv_norms, ids }
-    }
-
-    fn fill(&self, row: &mut [f32], query: &[f32], random: &mut Random) {
-        for (x, &q) in row.iter_mut().zip(query) {
-            *x = match self.family {
-                Family::Cancelling => q * (1.0 + 3e-7 * random.below(9) as f32),
-                Family::ZeroRow => 0.0,
-                Family::ZeroQuery => random.value(Family::Uniform),
-                family => random.value(family),
-            };
-        }
-        if row.is_empty() {
-            return;
-        }
-        let at = random.below(row.len());
-        match self.family {
-            Family::Nan => row[at] = f32::NAN,
-            Family::Infinite => row[at] = f32::INFINITY,
-            _ => {}
-        }
-    }
-}
-
-/// Memory whose element `at` is `offset` elements behind a 64-byte boundary.
-fn placed(len: usize, offset: usize) -> (Vec<f32>, usize) {
-    let memory = vec![0.0f32; len + 32];
-    let at = memory.as_ptr().align_offset(64) + offset % 16;
-    let mut memory = memory;
-    memory.truncate(at + len);
-    (memory, at)
-}
-
-impl Case {
-    /// The batch, as kernels take it.
-    ///
-    /// # Panics
-    /// Never: the memory was laid out for it.
-    #[must_use]
-    pub fn batch(&self) -> Batch<'_> {
-        let query = &self.query[self.query_at..];
-        let rows = RowsRef::new(&self.rows[self.rows_at..], self.dim, self.stride);
-        let query_inv_norm = inv_norm(query);
-        let rows = rows.expect("laid out by `make`");
-        Batch { query, query_inv_norm, rows, inv_norms: &self.inv_norms, ids: &self.ids }
     }
 }

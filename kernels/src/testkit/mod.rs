@@ -3,16 +3,17 @@
 //!
 //! Tests and the harness share it, so what is timed was judged by the same rules.
 
-mod bounds;
+pub(crate) mod bounds;
 pub mod cases;
 pub mod guard;
 pub mod ledger;
-mod oracle;
+pub(crate) mod oracle;
 pub mod steps;
-mod verify;
+pub mod trial;
+pub(crate) mod verify;
 
 #[doc(inline)]
 pub use crate::isa::limits;
 pub use bounds::{UNIT_ROUNDOFF, gamma};
 pub use oracle::{Exact, exact};
-pub use verify::{Failure, Report, verify_batch};
+pub use verify::{Failure, Report, Value};

@@ -1,11 +1,8 @@
-//! Judging a batch: every value against the oracle, within its bound.
+//! Judging values: each against the oracle, within its bound.
 
 use core::fmt;
 
-use super::bounds::{Expected, UNIT_ROUNDOFF, expected};
-use super::oracle::exact;
-use crate::kernel::{AnyOp, Runner};
-use crate::shape::Batch;
+use super::bounds::{Expected, UNIT_ROUNDOFF};
 
 /// What a verified batch showed.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -38,7 +35,7 @@ pub struct Failure {
     /// Which output of the batch.
     pub output: usize,
     /// What the kernel returned.
-    pub found: f32,
+    pub found: f64,
     /// What was expected, in words.
     pub expected: String,
 }
@@ -55,57 +52,69 @@ impl fmt::Display for Failure {
 
 impl core::error::Error for Failure {}
 
-/// Runs `runner` on `batch` into `out` and judges every value by the metric of `op`.
+/// What a kernel returns.
+pub trait Value: Copy + PartialEq + fmt::Debug + 'static {
+    /// A value that no kernel returns by chance: an output that was never written is caught.
+    const SPOILT: Self;
+    /// The same number.
+    fn to_f64(self) -> f64;
+}
+
+impl Value for f32 {
+    const SPOILT: Self = -12_345.678;
+    fn to_f64(self) -> f64 {
+        f64::from(self)
+    }
+}
+
+impl Value for i32 {
+    const SPOILT: Self = -1_234_567_891;
+    fn to_f64(self) -> f64 {
+        f64::from(self)
+    }
+}
+
+impl Value for u32 {
+    const SPOILT: Self = 3_987_654_321;
+    fn to_f64(self) -> f64 {
+        f64::from(self)
+    }
+}
+
+/// Judges one value, and counts it.
 ///
 /// # Errors
-/// The first value that is out of its bound.
-///
-/// # Panics
-/// As the kernel: on lengths that do not fit each other.
-pub fn verify_batch(
-    op: &dyn AnyOp,
-    runner: &dyn Runner,
-    batch: &Batch<'_>,
-    out: &mut Vec<f32>,
-) -> Result<Report, Failure> {
-    let scan = op.shape().starts_with("scan");
-    let outputs = if scan { batch.rows.len() } else { batch.ids.len() };
-    out.clear();
-    // A value that no kernel returns by chance: an output that was never written is caught.
-    out.resize(outputs, -12_345.678);
-    runner.run(batch, out);
-    let cached = op.shape().ends_with("_norms");
-    let dim = batch.rows.dim();
-    let mut report = Report::default();
-    for (output, &found) in out.iter().enumerate() {
-        let row = if scan { output } else { batch.ids[output] as usize };
-        let truth = exact(op.metric(), batch.query, batch.rows.row(row));
-        let fail = |expected: String| Failure { op: op.path(), dim, output, found, expected };
-        let ok = match expected(op.metric(), dim, &truth, cached) {
-            Expected::Within { value, error } => {
-                let off = (f64::from(found) - value).abs();
-                if off.is_nan() || off > error {
-                    return Err(fail(format!("{value:e} within {error:e}")));
-                }
-                if truth.scale > 0.0 {
-                    let ulp = off / (truth.scale * UNIT_ROUNDOFF);
-                    report.max_error_ulp = report.max_error_ulp.max(ulp);
-                }
-                true
+/// What was expected, in words.
+pub(crate) fn judge_value(
+    found: impl Value,
+    expected: &Expected,
+    scale: f64,
+    report: &mut Report,
+) -> Result<(), String> {
+    let value_found = found.to_f64();
+    let ok = match *expected {
+        Expected::Within { value, error } => {
+            let off = (value_found - value).abs();
+            if off.is_nan() || off > error {
+                return Err(format!("{value:e} within {error:e}"));
             }
-            Expected::Infinity => found == f32::INFINITY,
-            Expected::MinusInfinity => found == f32::NEG_INFINITY,
-            Expected::Nan => found.is_nan(),
-            Expected::Exactly(value) => found.to_bits() == value.to_bits(),
-            Expected::Anything => {
-                report.unchecked += 1;
-                continue;
+            if scale > 0.0 {
+                report.max_error_ulp = report.max_error_ulp.max(off / (scale * UNIT_ROUNDOFF));
             }
-        };
-        if !ok {
-            return Err(fail(format!("{:?}", expected(op.metric(), dim, &truth, cached))));
+            true
         }
-        report.values += 1;
+        Expected::Infinity => value_found == f64::INFINITY,
+        Expected::MinusInfinity => value_found == f64::NEG_INFINITY,
+        Expected::Nan => value_found.is_nan(),
+        Expected::Exactly(value) => value_found.to_bits() == f64::from(value).to_bits(),
+        Expected::Anything => {
+            report.unchecked += 1;
+            return Ok(());
+        }
+    };
+    if !ok {
+        return Err(format!("{expected:?}"));
     }
-    Ok(report)
+    report.values += 1;
+    Ok(())
 }

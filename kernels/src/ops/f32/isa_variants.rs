@@ -26,6 +26,7 @@ macro_rules! isa_variants {
             use crate::isa::simd::Simd;
             use crate::layout::RowsRef;
             use crate::loops;
+            use crate::ops::f32::arith::Lanes;
             use crate::ops::f32::metric::{Dot, Step};
             use crate::shape::cosine_from_norms;
 
@@ -34,34 +35,34 @@ macro_rules! isa_variants {
                     |s| {
                         // SAFETY: both have the dimension that the entry was resolved for.
                         unsafe { equal(a, b) };
-                        loops::pair::<_, M, 4>(s, a, b)
+                        loops::pair::<_, 4>(Lanes::<_, M>::new(s), a, b)
                     }
                 }
                 pub(super) fn pair_norms[](a: &[f32], b: &[f32], ia: f32, ib: f32) -> f32 {
                     |s| {
                         // SAFETY: both have the dimension that the entry was resolved for.
                         unsafe { equal(a, b) };
-                        cosine_from_norms(loops::pair::<_, Dot, 4>(s, a, b), ia, ib)
+                        cosine_from_norms(loops::pair::<_, 4>(Lanes::<_, Dot>::new(s), a, b), ia, ib)
                     }
                 }
                 pub(super) fn row[](x: &[f32]) -> f32 {
-                    |s| loops::norm_sq::<_, 4>(s, x)
+                    |s| loops::norm_sq::<_, 4>(Lanes::<_, Dot>::new(s), x)
                 }
                 pub(super) fn scan<M: Step>(q: &[f32], rows: RowsRef<'_, f32>, out: &mut [f32]) {
                     |s| if M::Rows::SUMS == 1 {
-                        loops::scan_blocked::<_, M, $blocked>(s, q, rows, out);
+                        loops::scan_blocked::<_, $blocked>(Lanes::<_, M::Rows>::new(s), q, rows, out);
                     } else {
-                        loops::scan_blocked::<_, M, $two_sums>(s, q, rows, out);
+                        loops::scan_blocked::<_, $two_sums>(Lanes::<_, M::Rows>::new(s), q, rows, out);
                     }
                 }
                 pub(super) fn stream<M: Step>(q: &[f32], rows: RowsRef<'_, f32>, out: &mut [f32]) {
-                    |s| loops::scan_streaming::<_, M>(s, q, rows, out)
+                    |s| loops::scan_streaming(Lanes::<_, M::Rows>::new(s), q, rows, out)
                 }
                 pub(super) fn scan_norms[](
                     q: &[f32], iq: f32, rows: RowsRef<'_, f32>, inv: &[f32], out: &mut [f32]
                 ) {
                     |s| {
-                        loops::scan_blocked::<_, Dot, $blocked>(s, q, rows, out);
+                        loops::scan_blocked::<_, $blocked>(Lanes::<_, Dot>::new(s), q, rows, out);
                         loops::norms_to_cosine(out, iq, inv);
                     }
                 }
@@ -69,7 +70,7 @@ macro_rules! isa_variants {
                     q: &[f32], iq: f32, rows: RowsRef<'_, f32>, inv: &[f32], out: &mut [f32]
                 ) {
                     |s| {
-                        loops::scan_streaming::<_, Dot>(s, q, rows, out);
+                        loops::scan_streaming(Lanes::<_, Dot>::new(s), q, rows, out);
                         loops::norms_to_cosine(out, iq, inv);
                     }
                 }
@@ -77,18 +78,18 @@ macro_rules! isa_variants {
                     q: &[f32], rows: RowsRef<'_, f32>, ids: &[u32], out: &mut [f32]
                 ) {
                     |s| if M::Rows::SUMS == 1 {
-                        loops::gather::<_, M, $blocked, false>(s, q, rows, ids, out);
+                        loops::gather::<_, $blocked, false>(Lanes::<_, M::Rows>::new(s), q, rows, ids, out);
                     } else {
-                        loops::gather::<_, M, $two_sums, false>(s, q, rows, ids, out);
+                        loops::gather::<_, $two_sums, false>(Lanes::<_, M::Rows>::new(s), q, rows, ids, out);
                     }
                 }
                 pub(super) fn gather_pf4<M: Step>(
                     q: &[f32], rows: RowsRef<'_, f32>, ids: &[u32], out: &mut [f32]
                 ) {
                     |s| if M::Rows::SUMS == 1 {
-                        loops::gather::<_, M, $blocked, true>(s, q, rows, ids, out);
+                        loops::gather::<_, $blocked, true>(Lanes::<_, M::Rows>::new(s), q, rows, ids, out);
                     } else {
-                        loops::gather::<_, M, $two_sums, true>(s, q, rows, ids, out);
+                        loops::gather::<_, $two_sums, true>(Lanes::<_, M::Rows>::new(s), q, rows, ids, out);
                     }
                 }
                 pub(super) fn gather_norms[](
@@ -96,7 +97,7 @@ macro_rules! isa_variants {
                     out: &mut [f32]
                 ) {
                     |s| {
-                        loops::gather::<_, Dot, $blocked, false>(s, q, rows, ids, out);
+                        loops::gather::<_, $blocked, false>(Lanes::<_, Dot>::new(s), q, rows, ids, out);
                         loops::norms_to_cosine_ids(out, iq, inv, ids);
                     }
                 }
@@ -105,7 +106,7 @@ macro_rules! isa_variants {
                     out: &mut [f32]
                 ) {
                     |s| {
-                        loops::gather::<_, Dot, $blocked, true>(s, q, rows, ids, out);
+                        loops::gather::<_, $blocked, true>(Lanes::<_, Dot>::new(s), q, rows, ids, out);
                         loops::norms_to_cosine_ids(out, iq, inv, ids);
                     }
                 }
@@ -157,7 +158,7 @@ macro_rules! isa_variants {
                 let s = unsafe { <$token>::assume() };
                 // SAFETY: the form was chosen by this quotient of the dimension.
                 unsafe { whole(a, b, V) };
-                loops::pair_fixed::<_, M, V, TAIL>(s, a, b)
+                loops::pair_fixed::<_, V, TAIL>(Lanes::<_, M>::new(s), a, b)
             }
 
             #[allow(dead_code, reason = "levels without straight-line forms")]
@@ -171,7 +172,7 @@ macro_rules! isa_variants {
                 let s = unsafe { <$token>::assume() };
                 // SAFETY: the form was chosen by this quotient of the dimension.
                 unsafe { whole(a, b, V) };
-                cosine_from_norms(loops::pair_fixed::<_, Dot, V, TAIL>(s, a, b), ia, ib)
+                cosine_from_norms(loops::pair_fixed::<_, V, TAIL>(Lanes::<_, Dot>::new(s), a, b), ia, ib)
             }
 
             #[allow(dead_code, reason = "levels without straight-line forms")]
@@ -183,7 +184,7 @@ macro_rules! isa_variants {
                 let s = unsafe { <$token>::assume() };
                 // SAFETY: the form was chosen by the dimension.
                 unsafe { sized(a, b, DIM) };
-                loops::pair_const::<_, M, DIM>(s, a, b)
+                loops::pair_const::<_, DIM>(Lanes::<_, M>::new(s), a, b)
             }
 
             #[allow(dead_code, reason = "levels without straight-line forms")]
@@ -195,7 +196,7 @@ macro_rules! isa_variants {
                 let s = unsafe { <$token>::assume() };
                 // SAFETY: the form was chosen by the dimension.
                 unsafe { sized(a, b, DIM) };
-                cosine_from_norms(loops::pair_const::<_, Dot, DIM>(s, a, b), ia, ib)
+                cosine_from_norms(loops::pair_const::<_, DIM>(Lanes::<_, Dot>::new(s), a, b), ia, ib)
             }
 
             /// The straight-line form for a dimension, up to the largest there is.
@@ -281,4 +282,14 @@ macro_rules! isa_variants {
             Variant::absent(NAME, Level::$level, Technique::$technique, $absent)
         }
     )*};
+}
+
+/// A level by hand: [`with_level!`] gives what the level is, the caller what registers allow.
+macro_rules! hand {
+    ({ $level:ident, $name:literal, $when:meta, $absent:literal, $features:meta } { $($rest:tt)* }) => {
+        isa_variants! {
+            level: $level, technique: Hand, name: $name, when: $when, absent: $absent,
+            features: $features, $($rest)*
+        }
+    };
 }

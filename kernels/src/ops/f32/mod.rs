@@ -9,6 +9,7 @@ mod isa_variants;
 #[macro_use]
 mod plain_rows;
 
+pub(crate) mod arith;
 mod autovec;
 mod avx2;
 mod avx512;
@@ -19,13 +20,38 @@ mod scalar;
 mod simd128;
 mod simsimd;
 mod sse42;
+#[cfg(feature = "testkit")]
+mod subject;
 mod wide;
 
 use core::marker::PhantomData;
 
-use crate::kernel::{Op, Variant};
+use crate::kernel::{AnyOp, Erased, Op, Variant};
 use crate::shape::{Gather, GatherNorms, Pair, PairNorms, Row, Scan, ScanNorms};
-use metric::{Cosine, Dot, Step};
+use metric::{Cosine, Dot, L1, L2Sq, Linf, Step};
+
+/// The operations on `f32`, grouped by metric.
+pub(crate) static OPS: &[&dyn AnyOp] = &[
+    &Erased::<F32<L2Sq, Pair<f32>>>::new(),
+    &Erased::<F32<L2Sq, Scan<f32>>>::new(),
+    &Erased::<F32<L2Sq, Gather<f32>>>::new(),
+    &Erased::<F32<Dot, Pair<f32>>>::new(),
+    &Erased::<F32<Dot, Scan<f32>>>::new(),
+    &Erased::<F32<Dot, Gather<f32>>>::new(),
+    &Erased::<F32<Cosine, Pair<f32>>>::new(),
+    &Erased::<F32<Cosine, Scan<f32>>>::new(),
+    &Erased::<F32<Cosine, Gather<f32>>>::new(),
+    &Erased::<F32<Cosine, PairNorms<f32>>>::new(),
+    &Erased::<F32<Cosine, ScanNorms<f32>>>::new(),
+    &Erased::<F32<Cosine, GatherNorms<f32>>>::new(),
+    &Erased::<F32<L1, Pair<f32>>>::new(),
+    &Erased::<F32<L1, Scan<f32>>>::new(),
+    &Erased::<F32<L1, Gather<f32>>>::new(),
+    &Erased::<F32<Linf, Pair<f32>>>::new(),
+    &Erased::<F32<Linf, Scan<f32>>>::new(),
+    &Erased::<F32<Linf, Gather<f32>>>::new(),
+    &Erased::<F32<Dot, Row<f32>>>::new(),
+];
 
 /// The operation of metric `M` in shape `S` on rows of `f32`.
 pub(crate) struct F32<M, S>(PhantomData<fn() -> (M, S)>);

@@ -1,15 +1,11 @@
 //! By hand: WebAssembly simd128.
 #![allow(unsafe_code, reason = "entries that enable a level; rows that name it")]
 
-isa_variants! {
-    level: Simd128, technique: Hand, name: "simd128",
-    when: all(target_arch = "wasm32", target_feature = "simd128"),
-    absent: "compiled for wasm32 with -C target-feature=+simd128 only",
-    features: target_feature(enable = "simd128"),
-    token: crate::isa::simd128::Simd128, blocked: [2, 1],
+with_level! { Simd128 => hand! {
+    token: crate::isa::tokens::Simd128, blocked: [2, 1],
     fixed: [8 9 10 11 12 13 14 15 16],
     constant: [
         1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16
         17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32
     ],
-}
+} }

@@ -1,14 +1,11 @@
 //! By hand: Sse42.
 #![allow(unsafe_code, reason = "entries that enable a level; rows that name it")]
 
-isa_variants! {
-    level: Sse42, technique: Hand, name: "sse42",
-    when: target_arch = "x86_64", absent: "compiled for x86-64 only",
-    features: target_feature(enable = "sse3,ssse3,sse4.1,sse4.2,popcnt"),
-    token: crate::isa::sse42::Sse42, blocked: [3, 1],
+with_level! { Sse42 => hand! {
+    token: crate::isa::tokens::Sse42, blocked: [3, 1],
     fixed: [8 9 10 11 12 13 14 15 16],
     constant: [
         1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16
         17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32
     ],
-}
+} }

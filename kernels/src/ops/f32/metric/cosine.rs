@@ -79,7 +79,7 @@ impl Step for CosineRows {
 
     #[inline(always)]
     fn context<S: Simd>(s: S, query: &[f32]) -> f32 {
-        crate::loops::norm_sq::<S, 4>(s, query)
+        crate::loops::norm_sq::<_, 4>(crate::ops::f32::arith::Lanes::<S, Dot>::new(s), query)
     }
 
     #[inline(always)]

@@ -1,0 +1,1 @@
+//! Arithmetic on 4-bit codes.

@@ -1,0 +1,1 @@
+//! Arithmetic of an `f32` query on `u8` codes.

@@ -1,0 +1,6 @@
+//! Rows of bits.
+
+use crate::kernel::AnyOp;
+
+/// The operations of this family.
+pub(crate) static OPS: &[&dyn AnyOp] = &[];

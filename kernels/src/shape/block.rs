@@ -1,0 +1,1 @@
+//! Blocks of 64 rows, dimension by dimension.

@@ -1,0 +1,1 @@
+//! Tables of partial distances, and codes that index them.

@@ -1,0 +1,28 @@
+//! Shapes: calling conventions, and nothing else. What is computed is the operation's business.
+//!
+//! An entry asks for its instruction-set level, and for operands of the lengths that it was
+//! resolved for; both are checked by [`Bound`](crate::Bound), the second on every call. Ids, the
+//! number of rows and the number of outputs are bounded by the slices themselves.
+//!
+//! One file for each family of shapes: a query and rows are in [`vector`].
+
+pub(crate) mod block;
+pub(crate) mod encode;
+pub(crate) mod lut;
+pub(crate) mod map;
+pub(crate) mod select;
+pub(crate) mod tile;
+pub(crate) mod vector;
+
+pub use vector::{
+    Batch, CodeNorms, Gather, GatherNorms, Pair, PairNorms, Row, Scan, ScanNorms, VectorShape,
+    cosine_from_norms, inv_norm,
+};
+
+/// A calling convention.
+pub trait Shape: Sized + 'static {
+    /// Its name in coordinates.
+    const NAME: &'static str;
+    /// The function pointer.
+    type Entry: Copy + Send + Sync + 'static;
+}
