@@ -9,6 +9,7 @@ pub(crate) mod f16;
 pub(crate) mod f32;
 pub(crate) mod i8;
 pub(crate) mod int4;
+pub(crate) mod int8;
 pub(crate) mod pq;
 pub(crate) mod select;
 pub(crate) mod sq8;

@@ -1,119 +1,588 @@
 //! `vpdpbusd`: 64 products of unsigned by signed bytes, four to a 32-bit lane.
 //!
-//! The row is made unsigned by adding 128 (a flip of the top bit); the excess is 128 times the sum
-//! of the query, known once a query.
+//! A vector `x` is taken in two forms, 128 apart: `U`, unsigned, and `S = U - 128`, signed. One of
+//! them is the bytes as they are, the other a flip of their top bits. Products of `U` by `S` are the
+//! wanted ones and an excess:
+//!
+//! | | elements are | wanted product | as it is computed | less the bias |
+//! |---|---|---|---|---|
+//! | `i8` | S | S(a) S(b) | U(b) S(a) | 128 S(a) |
+//! | `u8` | U | U(a) U(b) | U(a) S(b) | -128 U(a) |
+//!
+//! The bias of a query is known once a scan, that of a row is cached with its norm, and that of a
+//! pair is summed in the same pass by a second `vpdpbusd` with a constant. Squared distances need no
+//! correction at all: `(a - b)^2 = (U(a) - U(b)) (S(a) - S(b))`, and the four products of that are
+//! of unsigned by signed bytes.
+//!
+//! Behind a tail the elements are zero, so the form they came in is, and with it every product.
 #![allow(unsafe_code, reason = "intrinsics; the token proves the level")]
 
 use core::arch::x86_64::*;
+use core::marker::PhantomData;
 
-use super::Dot;
+use super::avx512::{mask, sum, sum4};
+use super::metric::{cosine, cosine4, unsigned4};
+use super::{Byte, Cosine, Dot, L2Sq, NormMetric, Rows, Vnni, VnniNorms};
 use crate::isa::tokens::Avx512Vnni;
-use crate::loops::arith::{Arith, FromToken};
+use crate::loops::arith::{Arith, FromToken, NormArith};
+use crate::shape::CodeNorms;
 
-impl FromToken for Dot<Avx512Vnni> {
-    type Token = Avx512Vnni;
-
-    #[inline(always)]
-    fn at(token: Avx512Vnni) -> Self {
-        Self(token)
-    }
+/// 64 elements in both forms. One that is not used is not computed.
+#[derive(Clone, Copy)]
+pub(crate) struct Forms {
+    unsigned: __m512i,
+    signed: __m512i,
 }
 
-impl Arith for Dot<Avx512Vnni> {
-    type Query = i8;
-    type Code = i8;
-    type Value = i32;
-    type QueryChunk = [i8; 64];
-    type CodeChunk = [i8; 64];
-    type Reg = __m512i;
-    type Acc = __m512i;
-    /// 128 times the sum of the query.
-    type Context = i32;
+type V = __m512i;
 
+/// What is done with registers of the level.
+impl Avx512Vnni {
     #[inline(always)]
-    fn query_chunks(self, x: &[i8]) -> (&[[i8; 64]], &[i8]) {
-        x.as_chunks()
-    }
-
-    #[inline(always)]
-    fn code_chunks(self, x: &[i8]) -> (&[[i8; 64]], &[i8]) {
-        x.as_chunks()
-    }
-
-    #[inline(always)]
-    fn load(self, x: &[i8; 64]) -> __m512i {
+    fn load<E: Byte>(self, x: &[E; 64]) -> Forms {
         // SAFETY: the token proves AVX-512; the chunk has 64 bytes; the load is unaligned.
-        unsafe { _mm512_loadu_epi8(x.as_ptr()) }
+        self.forms::<E>(unsafe { _mm512_loadu_si512(x.as_ptr().cast()) })
     }
 
     #[inline(always)]
-    fn load_tail(self, x: &[i8]) -> __m512i {
-        // SAFETY: the token proves AVX-512; masked-off bytes are not read.
-        unsafe { _mm512_maskz_loadu_epi8(mask(x.len()), x.as_ptr()) }
+    fn load_tail<E: Byte>(self, x: &[E]) -> Forms {
+        // SAFETY: the token proves AVX-512BW; masked-off bytes are not read.
+        self.forms::<E>(unsafe { _mm512_maskz_loadu_epi8(mask(x.len()), x.as_ptr().cast()) })
     }
 
     #[inline(always)]
-    fn context(self, query: &[i8]) -> i32 {
-        let (chunks, tail) = self.query_chunks(query);
+    fn forms<E: Byte>(self, bytes: V) -> Forms {
         // SAFETY: the token proves AVX-512.
-        let bias = unsafe { _mm512_set1_epi8(i8::MIN) };
-        let mut acc = self.zero();
-        for chunk in chunks {
-            // SAFETY: the token proves VNNI.
-            acc = unsafe { _mm512_dpbusd_epi32(acc, bias, self.load(chunk)) };
+        let flipped = unsafe { flip(bytes) };
+        if E::SIGNED {
+            Forms { unsigned: flipped, signed: bytes }
+        } else {
+            Forms { unsigned: bytes, signed: flipped }
         }
-        // SAFETY: the token proves VNNI.
-        acc = unsafe { _mm512_dpbusd_epi32(acc, bias, self.load_tail(tail)) };
-        // SAFETY: the token proves AVX-512.
-        unsafe { _mm512_reduce_add_epi32(acc) }
     }
 
     #[inline(always)]
-    fn zero(self) -> __m512i {
+    fn zero(self) -> V {
         // SAFETY: the token proves AVX-512.
         unsafe { _mm512_setzero_si512() }
     }
 
     #[inline(always)]
-    fn step(self, acc: __m512i, q: __m512i, c: &[i8; 64]) -> __m512i {
-        // SAFETY: the token proves VNNI.
-        unsafe { add_products(acc, self.load(c), q) }
-    }
-
-    #[inline(always)]
-    fn step_tail(self, acc: __m512i, q: __m512i, c: &[i8]) -> __m512i {
-        // SAFETY: the token proves VNNI. Behind the tail the query is zero.
-        unsafe { add_products(acc, self.load_tail(c), q) }
-    }
-
-    #[inline(always)]
-    fn join(self, a: __m512i, b: __m512i) -> __m512i {
+    fn add(self, a: V, b: V) -> V {
         // SAFETY: the token proves AVX-512.
         unsafe { _mm512_add_epi32(a, b) }
     }
 
     #[inline(always)]
-    fn finish(self, acc: __m512i, context: i32) -> i32 {
+    fn sub(self, a: V, b: V) -> V {
         // SAFETY: the token proves AVX-512.
-        unsafe { _mm512_reduce_add_epi32(acc) }.wrapping_sub(context)
+        unsafe { _mm512_sub_epi32(a, b) }
+    }
+
+    /// `acc` and products of unsigned by signed bytes.
+    #[inline(always)]
+    fn products(self, acc: V, unsigned: V, signed: V) -> V {
+        // SAFETY: the token proves VNNI.
+        unsafe { _mm512_dpbusd_epi32(acc, unsigned, signed) }
+    }
+
+    /// `acc` and products of elements of `a` and `b`, with the bias of `a` in excess.
+    #[inline(always)]
+    fn cross<E: Byte>(self, acc: V, a: Forms, b: Forms) -> V {
+        if E::SIGNED {
+            self.products(acc, b.unsigned, a.signed)
+        } else {
+            self.products(acc, a.unsigned, b.signed)
+        }
+    }
+
+    /// `acc` and the bias of `a`.
+    #[inline(always)]
+    fn bias<E: Byte>(self, acc: V, a: Forms) -> V {
+        // SAFETY: the token proves AVX-512.
+        let flips = unsafe { _mm512_set1_epi8(i8::MIN) };
+        if E::SIGNED {
+            self.products(acc, flips, a.signed)
+        } else {
+            self.products(acc, a.unsigned, flips)
+        }
     }
 
     #[inline(always)]
-    fn prefetch(self, x: &i8) {
-        // SAFETY: a prefetch reads nothing that the program can see, at any address.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(core::ptr::from_ref(x)) }
+    fn sum(self, v: V) -> i32 {
+        // SAFETY: the token proves AVX-512.
+        unsafe { sum(v) }
+    }
+
+    #[inline(always)]
+    fn sum4(self, v: [V; 4]) -> [i32; 4] {
+        // SAFETY: the token proves AVX-512.
+        let sums = unsafe { sum4(v) };
+        let mut out = [0; 4];
+        // SAFETY: `out` has 16 bytes; the store is unaligned.
+        unsafe { _mm_storeu_si128(out.as_mut_ptr().cast(), sums) };
+        out
+    }
+
+    /// Over a query, its bias or, if `OWN`, `U S`: its squared norm with the bias in excess.
+    #[inline(always)]
+    fn over<E: Byte, const OWN: bool>(self, query: &[E]) -> i32 {
+        let (chunks, tail) = query.as_chunks::<64>();
+        let mut acc = self.zero();
+        for chunk in chunks {
+            acc = self.one::<E, OWN>(acc, self.load(chunk));
+        }
+        self.sum(self.one::<E, OWN>(acc, self.load_tail(tail)))
+    }
+
+    #[inline(always)]
+    fn one<E: Byte, const OWN: bool>(self, acc: V, q: Forms) -> V {
+        if OWN { self.products(acc, q.unsigned, q.signed) } else { self.bias::<E>(acc, q) }
     }
 }
 
-/// The first `n` of 64 bytes.
-#[inline(always)]
-fn mask(n: usize) -> __mmask64 {
-    if n >= 64 { u64::MAX } else { (1u64 << n) - 1 }
+/// Bytes 128 apart from these.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn flip(v: V) -> V {
+    _mm512_xor_si512(v, _mm512_set1_epi8(i8::MIN))
 }
 
-/// `acc` + (row + 128) * query.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-fn add_products(acc: __m512i, row: __m512i, query: __m512i) -> __m512i {
-    _mm512_dpbusd_epi32(acc, _mm512_xor_si512(row, _mm512_set1_epi8(i8::MIN)), query)
+/// A metric by `vpdpbusd`.
+pub(crate) trait Biased: Copy + 'static {
+    /// The value.
+    type Value<E: Byte>: Copy + 'static;
+    /// Its sums, still spread over lanes.
+    type Acc: Copy;
+    /// What depends on the query alone.
+    type Context: Copy;
+    fn context<E: Byte>(t: Avx512Vnni, query: &[E]) -> Self::Context;
+    fn zero(t: Avx512Vnni) -> Self::Acc;
+    fn step<E: Byte>(t: Avx512Vnni, acc: Self::Acc, q: Forms, c: Forms) -> Self::Acc;
+    fn join(t: Avx512Vnni, a: Self::Acc, b: Self::Acc) -> Self::Acc;
+    fn finish<E: Byte>(t: Avx512Vnni, acc: Self::Acc, context: Self::Context) -> Self::Value<E>;
+    fn finish4<E: Byte>(
+        t: Avx512Vnni,
+        acc: [Self::Acc; 4],
+        context: Self::Context,
+    ) -> [Self::Value<E>; 4];
+}
+
+/// Four times `finish`: pairs have no four rows.
+macro_rules! each {
+    ($value:ty) => {
+        #[inline(always)]
+        fn finish4<E: Byte>(t: Avx512Vnni, acc: [Self::Acc; 4], (): ()) -> [$value; 4] {
+            [
+                Self::finish::<E>(t, acc[0], ()),
+                Self::finish::<E>(t, acc[1], ()),
+                Self::finish::<E>(t, acc[2], ()),
+                Self::finish::<E>(t, acc[3], ()),
+            ]
+        }
+    };
+}
+
+/// Products, and the query's bias in the same pass.
+impl Biased for Dot {
+    type Value<E: Byte> = E::Dot;
+    type Acc = [V; 2];
+    type Context = ();
+
+    #[inline(always)]
+    fn context<E: Byte>(_: Avx512Vnni, _: &[E]) {}
+
+    #[inline(always)]
+    fn zero(t: Avx512Vnni) -> [V; 2] {
+        [t.zero(); 2]
+    }
+
+    #[inline(always)]
+    fn step<E: Byte>(t: Avx512Vnni, acc: [V; 2], q: Forms, c: Forms) -> [V; 2] {
+        [t.cross::<E>(acc[0], q, c), t.bias::<E>(acc[1], q)]
+    }
+
+    #[inline(always)]
+    fn join(t: Avx512Vnni, a: [V; 2], b: [V; 2]) -> [V; 2] {
+        [t.add(a[0], b[0]), t.add(a[1], b[1])]
+    }
+
+    #[inline(always)]
+    fn finish<E: Byte>(t: Avx512Vnni, acc: [V; 2], (): ()) -> E::Dot {
+        E::dot(t.sum(t.sub(acc[0], acc[1])))
+    }
+
+    each! { E::Dot }
+}
+
+/// The query's bias known.
+impl Biased for Rows<Dot> {
+    type Value<E: Byte> = E::Dot;
+    type Acc = V;
+    type Context = i32;
+
+    #[inline(always)]
+    fn context<E: Byte>(t: Avx512Vnni, query: &[E]) -> i32 {
+        t.over::<E, false>(query)
+    }
+
+    #[inline(always)]
+    fn zero(t: Avx512Vnni) -> V {
+        t.zero()
+    }
+
+    #[inline(always)]
+    fn step<E: Byte>(t: Avx512Vnni, acc: V, q: Forms, c: Forms) -> V {
+        t.cross::<E>(acc, q, c)
+    }
+
+    #[inline(always)]
+    fn join(t: Avx512Vnni, a: V, b: V) -> V {
+        t.add(a, b)
+    }
+
+    #[inline(always)]
+    fn finish<E: Byte>(t: Avx512Vnni, acc: V, bias: i32) -> E::Dot {
+        E::dot(t.sum(acc).wrapping_sub(bias))
+    }
+
+    #[inline(always)]
+    fn finish4<E: Byte>(t: Avx512Vnni, acc: [V; 4], bias: i32) -> [E::Dot; 4] {
+        let [a, b, c, d] = less(t.sum4(acc), bias);
+        [E::dot(a), E::dot(b), E::dot(c), E::dot(d)]
+    }
+}
+
+#[inline(always)]
+fn less(mut sums: [i32; 4], bias: i32) -> [i32; 4] {
+    for r in 0..4 {
+        sums[r] = sums[r].wrapping_sub(bias);
+    }
+    sums
+}
+
+/// `U(a) S(a) + U(b) S(b)` and, apart, `U(a) S(b) + U(b) S(a)`.
+impl Biased for L2Sq {
+    type Value<E: Byte> = u32;
+    type Acc = [V; 2];
+    type Context = ();
+
+    #[inline(always)]
+    fn context<E: Byte>(_: Avx512Vnni, _: &[E]) {}
+
+    #[inline(always)]
+    fn zero(t: Avx512Vnni) -> [V; 2] {
+        [t.zero(); 2]
+    }
+
+    #[inline(always)]
+    fn step<E: Byte>(t: Avx512Vnni, [plus, minus]: [V; 2], q: Forms, c: Forms) -> [V; 2] {
+        let plus = t.products(plus, q.unsigned, q.signed);
+        let minus = t.products(minus, q.unsigned, c.signed);
+        [t.products(plus, c.unsigned, c.signed), t.products(minus, c.unsigned, q.signed)]
+    }
+
+    #[inline(always)]
+    fn join(t: Avx512Vnni, a: [V; 2], b: [V; 2]) -> [V; 2] {
+        [t.add(a[0], b[0]), t.add(a[1], b[1])]
+    }
+
+    #[inline(always)]
+    fn finish<E: Byte>(t: Avx512Vnni, acc: [V; 2], (): ()) -> u32 {
+        t.sum(t.sub(acc[0], acc[1])).cast_unsigned()
+    }
+
+    each! { u32 }
+}
+
+/// `U(q) S(q)` known.
+impl Biased for Rows<L2Sq> {
+    type Value<E: Byte> = u32;
+    type Acc = [V; 2];
+    type Context = i32;
+
+    #[inline(always)]
+    fn context<E: Byte>(t: Avx512Vnni, query: &[E]) -> i32 {
+        t.over::<E, true>(query)
+    }
+
+    #[inline(always)]
+    fn zero(t: Avx512Vnni) -> [V; 2] {
+        [t.zero(); 2]
+    }
+
+    #[inline(always)]
+    fn step<E: Byte>(t: Avx512Vnni, [plus, minus]: [V; 2], q: Forms, c: Forms) -> [V; 2] {
+        let minus = t.products(minus, q.unsigned, c.signed);
+        [t.products(plus, c.unsigned, c.signed), t.products(minus, c.unsigned, q.signed)]
+    }
+
+    #[inline(always)]
+    fn join(t: Avx512Vnni, a: [V; 2], b: [V; 2]) -> [V; 2] {
+        [t.add(a[0], b[0]), t.add(a[1], b[1])]
+    }
+
+    #[inline(always)]
+    fn finish<E: Byte>(t: Avx512Vnni, acc: [V; 2], own: i32) -> u32 {
+        t.sum(t.sub(acc[0], acc[1])).wrapping_add(own).cast_unsigned()
+    }
+
+    #[inline(always)]
+    fn finish4<E: Byte>(t: Avx512Vnni, [a, b, c, d]: [[V; 2]; 4], own: i32) -> [u32; 4] {
+        let rows = [t.sub(a[0], a[1]), t.sub(b[0], b[1]), t.sub(c[0], c[1]), t.sub(d[0], d[1])];
+        unsigned4(less(t.sum4(rows), own.wrapping_neg()))
+    }
+}
+
+/// Three products and two biases.
+impl Biased for Cosine {
+    type Value<E: Byte> = f32;
+    type Acc = [V; 5];
+    type Context = ();
+
+    #[inline(always)]
+    fn context<E: Byte>(_: Avx512Vnni, _: &[E]) {}
+
+    #[inline(always)]
+    fn zero(t: Avx512Vnni) -> [V; 5] {
+        [t.zero(); 5]
+    }
+
+    #[inline(always)]
+    fn step<E: Byte>(t: Avx512Vnni, acc: [V; 5], q: Forms, c: Forms) -> [V; 5] {
+        [
+            t.cross::<E>(acc[0], q, c),
+            t.cross::<E>(acc[1], q, q),
+            t.cross::<E>(acc[2], c, c),
+            t.bias::<E>(acc[3], q),
+            t.bias::<E>(acc[4], c),
+        ]
+    }
+
+    #[inline(always)]
+    fn join(t: Avx512Vnni, a: [V; 5], b: [V; 5]) -> [V; 5] {
+        [
+            t.add(a[0], b[0]),
+            t.add(a[1], b[1]),
+            t.add(a[2], b[2]),
+            t.add(a[3], b[3]),
+            t.add(a[4], b[4]),
+        ]
+    }
+
+    #[inline(always)]
+    fn finish<E: Byte>(t: Avx512Vnni, [xy, xx, yy, x, y]: [V; 5], (): ()) -> f32 {
+        let (xy, xx, yy) = (t.sub(xy, x), t.sub(xx, x), t.sub(yy, y));
+        let [xy, xx, yy, _] = t.sum4([xy, xx, yy, yy]);
+        cosine::<E>(xy, xx, yy)
+    }
+
+    each! { f32 }
+}
+
+/// The query's norm and bias known.
+impl Biased for Rows<Cosine> {
+    type Value<E: Byte> = f32;
+    type Acc = [V; 3];
+    /// The squared norm, and the bias.
+    type Context = [i32; 2];
+
+    #[inline(always)]
+    fn context<E: Byte>(t: Avx512Vnni, query: &[E]) -> [i32; 2] {
+        let bias = t.over::<E, false>(query);
+        let norm = t.over::<E, true>(query);
+        [norm.wrapping_sub(bias), bias]
+    }
+
+    #[inline(always)]
+    fn zero(t: Avx512Vnni) -> [V; 3] {
+        [t.zero(); 3]
+    }
+
+    #[inline(always)]
+    fn step<E: Byte>(t: Avx512Vnni, acc: [V; 3], q: Forms, c: Forms) -> [V; 3] {
+        [t.cross::<E>(acc[0], q, c), t.cross::<E>(acc[1], c, c), t.bias::<E>(acc[2], c)]
+    }
+
+    #[inline(always)]
+    fn join(t: Avx512Vnni, a: [V; 3], b: [V; 3]) -> [V; 3] {
+        [t.add(a[0], b[0]), t.add(a[1], b[1]), t.add(a[2], b[2])]
+    }
+
+    #[inline(always)]
+    fn finish<E: Byte>(t: Avx512Vnni, [xy, yy, y]: [V; 3], [xx, x]: [i32; 2]) -> f32 {
+        cosine::<E>(t.sum(xy).wrapping_sub(x), xx, t.sum(t.sub(yy, y)))
+    }
+
+    #[inline(always)]
+    fn finish4<E: Byte>(t: Avx512Vnni, [a, b, c, d]: [[V; 3]; 4], [xx, x]: [i32; 2]) -> [f32; 4] {
+        let xy = less(t.sum4([a[0], b[0], c[0], d[0]]), x);
+        let yy = [t.sub(a[1], a[2]), t.sub(b[1], b[2]), t.sub(c[1], c[2]), t.sub(d[1], d[2])];
+        cosine4::<E>(xy, xx, t.sum4(yy))
+    }
+}
+
+/// What both kinds of arithmetic say alike.
+macro_rules! bytes {
+    () => {
+        type Query = E;
+        type Code = E;
+        type Value = M::Value<E>;
+        type QueryChunk = [E; 64];
+        type CodeChunk = [E; 64];
+        type Reg = Forms;
+
+        #[inline(always)]
+        fn query_chunks(self, x: &[E]) -> (&[[E; 64]], &[E]) {
+            x.as_chunks()
+        }
+
+        #[inline(always)]
+        fn code_chunks(self, x: &[E]) -> (&[[E; 64]], &[E]) {
+            x.as_chunks()
+        }
+
+        #[inline(always)]
+        fn load(self, x: &[E; 64]) -> Forms {
+            self.0.load(x)
+        }
+
+        #[inline(always)]
+        fn load_tail(self, x: &[E]) -> Forms {
+            self.0.load_tail(x)
+        }
+
+        #[inline(always)]
+        fn prefetch(self, x: &E) {
+            // SAFETY: a prefetch reads nothing that the program can see, at any address.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(core::ptr::from_ref(x).cast()) }
+        }
+    };
+}
+
+impl<M: Biased, E: Byte> FromToken for Vnni<M, E> {
+    type Token = Avx512Vnni;
+
+    #[inline(always)]
+    fn at(token: Avx512Vnni) -> Self {
+        Self(token, PhantomData)
+    }
+}
+
+impl<M: Biased, E: Byte> Arith for Vnni<M, E> {
+    type Acc = M::Acc;
+    type Context = M::Context;
+
+    bytes! {}
+
+    #[inline(always)]
+    fn context(self, query: &[E]) -> M::Context {
+        M::context(self.0, query)
+    }
+
+    #[inline(always)]
+    fn zero(self) -> M::Acc {
+        M::zero(self.0)
+    }
+
+    #[inline(always)]
+    fn step(self, acc: M::Acc, q: Forms, c: &[E; 64]) -> M::Acc {
+        M::step::<E>(self.0, acc, q, self.0.load(c))
+    }
+
+    #[inline(always)]
+    fn step_tail(self, acc: M::Acc, q: Forms, c: &[E]) -> M::Acc {
+        M::step::<E>(self.0, acc, q, self.0.load_tail(c))
+    }
+
+    #[inline(always)]
+    fn join(self, a: M::Acc, b: M::Acc) -> M::Acc {
+        M::join(self.0, a, b)
+    }
+
+    #[inline(always)]
+    fn finish(self, acc: M::Acc, context: M::Context) -> M::Value<E> {
+        M::finish::<E>(self.0, acc, context)
+    }
+
+    #[inline(always)]
+    fn finish4(self, acc: [M::Acc; 4], context: M::Context) -> [M::Value<E>; 4] {
+        M::finish4::<E>(self.0, acc, context)
+    }
+}
+
+impl<M: NormMetric, E: Byte> FromToken for VnniNorms<M, E> {
+    type Token = Avx512Vnni;
+
+    #[inline(always)]
+    fn at(token: Avx512Vnni) -> Self {
+        Self(token, PhantomData)
+    }
+}
+
+impl<M: NormMetric, E: Byte> Arith for VnniNorms<M, E> {
+    type Acc = V;
+    type Context = ();
+
+    bytes! {}
+
+    #[inline(always)]
+    fn context(self, _query: &[E]) {}
+
+    #[inline(always)]
+    fn zero(self) -> V {
+        self.0.zero()
+    }
+
+    /// The row's bytes as they are, with the row's bias in excess: no flip a load.
+    #[inline(always)]
+    fn step(self, acc: V, q: Forms, c: &[E; 64]) -> V {
+        self.0.cross::<E>(acc, self.0.load(c), q)
+    }
+
+    #[inline(always)]
+    fn step_tail(self, acc: V, q: Forms, c: &[E]) -> V {
+        self.0.cross::<E>(acc, self.0.load_tail(c), q)
+    }
+
+    #[inline(always)]
+    fn join(self, a: V, b: V) -> V {
+        self.0.add(a, b)
+    }
+
+    /// As if sums and norms were 0: the loops with norms never ask for it.
+    #[inline(always)]
+    fn finish(self, acc: V, (): ()) -> M::Value<E> {
+        self.finish_norms(acc, CodeNorms::default(), CodeNorms::default())
+    }
+}
+
+impl<M: NormMetric, E: Byte> NormArith for VnniNorms<M, E> {
+    type Norm = CodeNorms;
+
+    #[inline(always)]
+    fn finish_norms(self, acc: V, query: CodeNorms, row: CodeNorms) -> M::Value<E> {
+        let dot = self.0.sum(acc).wrapping_sub(bias::<E>(row));
+        M::value::<E>(dot, query, row)
+    }
+
+    #[inline(always)]
+    fn finish4_norms(
+        self,
+        acc: [V; 4],
+        query: CodeNorms,
+        rows: &[CodeNorms; 4],
+    ) -> [M::Value<E>; 4] {
+        let mut dot = self.0.sum4(acc);
+        for r in 0..4 {
+            dot[r] = dot[r].wrapping_sub(bias::<E>(rows[r]));
+        }
+        M::values4::<E>(dot, query, rows)
+    }
+}
+
+/// The bias of a row, from its sum.
+#[inline(always)]
+fn bias<E: Byte>(row: CodeNorms) -> i32 {
+    row.sum.wrapping_mul(if E::SIGNED { 128 } else { -128 })
 }
