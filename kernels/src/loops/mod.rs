@@ -14,7 +14,8 @@ pub(crate) use arith::Arith;
 pub(crate) use gather::{gather, gather_norms, norms_to_cosine_ids};
 pub(crate) use pair::{norm_sq, pair, pair_const, pair_fixed, pair_norms};
 pub(crate) use scan::{
-    norms_to_cosine, scan_blocked, scan_blocked8, scan_norms, scan_streaming, stream_norms,
+    norms_to_cosine, scan_blocked, scan_blocked8, scan_norms, scan_norms8, scan_streaming,
+    stream_norms,
 };
 
 /// Joins `U` accumulators pairwise: fewer dependent additions, and a smaller error, than in turn.

@@ -22,7 +22,8 @@ use core::marker::PhantomData;
 
 use super::avx512::{mask, sum, sum4};
 use super::metric::{cosine, cosine4, unsigned4};
-use super::{Byte, Cosine, Dot, L2Sq, NormMetric, Rows, Vnni, VnniNorms};
+use super::norms::NormMetric;
+use super::{Byte, Cosine, Dot, L2Sq, Rows, Vnni, VnniNorms};
 use crate::isa::tokens::Avx512Vnni;
 use crate::loops::arith::{Arith, FromToken, NormArith};
 use crate::shape::CodeNorms;

@@ -34,7 +34,6 @@ mod tail;
 
 use core::marker::PhantomData;
 
-pub(crate) use norms::NormMetric;
 pub(crate) use sad::Sad;
 
 use super::tokens::{Avx512Vnni, Token};

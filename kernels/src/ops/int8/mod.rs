@@ -136,6 +136,7 @@ macro_rules! metric_norms {
                 at::avx512::scan_norms::<Self, Norms<Avx512, $m, $e>, 2>(),
                 at::avx512::stream_norms::<Self, Norms<Avx512, $m, $e>, 4>(),
                 at::avx512vnni::scan_norms::<Self, VnniNorms<$m, $e>, 2>(),
+                at::avx512vnni::scan_norms8::<Self, VnniNorms<$m, $e>, 1>(),
                 at::avx512vnni::stream_norms::<Self, VnniNorms<$m, $e>, 4>(),
                 at::neon::scan_norms::<Self, Norms<Neon, $m, $e>, 2>(),
                 at::neondot::scan_norms::<Self, Norms<NeonDot, $m, $e>, 2>(),
