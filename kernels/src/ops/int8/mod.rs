@@ -7,6 +7,8 @@ mod scalar;
 mod simsimd;
 #[cfg(feature = "testkit")]
 mod subject;
+#[cfg(test)]
+mod tests;
 
 use core::marker::PhantomData;
 
@@ -21,7 +23,7 @@ use scalar::Scalar;
 use simsimd::Simsimd;
 
 /// The operation of metric `M` in shape `S` on rows of `E`.
-pub(crate) struct Int8<E, M, S>(PhantomData<fn() -> (E, M, S)>);
+pub(crate) struct Int8<E, M, S>(PhantomData<(E, M, S)>);
 
 /// A metric on an element: what a pair and many rows compute, and how many accumulators a row at
 /// levels of 16 registers and of 32.
