@@ -366,7 +366,7 @@ pub trait AnyOp: Sync {
     /// The kinds of numbers that its variants are held to.
     #[cfg(feature = "testkit")]
     fn families(&self) -> &'static [Family];
-    /// Bytes of one row of `dim` values, for choosing how many rows fit a cache.
+    /// Bytes from row to row of `dim` values, for choosing how many rows fit a cache.
     #[cfg(feature = "testkit")]
     fn row_bytes(&self, dim: usize) -> usize;
 }

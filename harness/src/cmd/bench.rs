@@ -186,15 +186,12 @@ fn open_state(
 }
 
 fn policy(plan: &Plan) -> Policy {
-    let pool = CacheSizes::detect().working_set(Residence::Dram) as u64;
-    let needed = pool.saturating_mul(plan.processes as u64 + 1);
     Policy {
         processes: plan.processes,
         rounds: plan.rounds,
         extra_looks: plan.extra_looks,
         // An older state file has none.
         load_width: if plan.load_width == 0 { limits::load_width() } else { plan.load_width },
-        keep_pools: env::memory_available().is_none_or(|free| needed < free / 2),
     }
 }
 

@@ -1,4 +1,5 @@
 //! Bytes widened to 16 bits, products summed in pairs by `vpmaddwd`.
+#![allow(clippy::multiple_unsafe_ops_per_block, reason = "to be split")]
 #![allow(unsafe_code, reason = "intrinsics; the token proves the level")]
 
 use core::arch::x86_64::*;
