@@ -30,6 +30,10 @@ pub enum Technique {
     Simsimd,
     /// Intrinsics by hand.
     Hand,
+    /// Another library, called as its users call it. Only the harness has such contestants.
+    Rival,
+    /// A form found in another system, written anew to be measured. Only the harness has such.
+    AsFound,
 }
 
 impl Technique {
@@ -43,6 +47,8 @@ impl Technique {
             Self::Wide => "wide",
             Self::Simsimd => "simsimd",
             Self::Hand => "hand",
+            Self::Rival => "rival",
+            Self::AsFound => "as-found",
         }
     }
 }
