@@ -23,8 +23,8 @@
 //! Every kernel is compared with the oracle in the process that counts it, before counting starts.
 #![expect(missing_docs, reason = "the macros of iai-callgrind make public items without it")]
 
-use annvil_kernels::testkit::cases::{Case, Recipe};
-use annvil_kernels::testkit::verify_batch;
+use annvil_kernels::testkit::cases::Recipe;
+use annvil_kernels::testkit::trial::{Trial, VectorOperands};
 use annvil_kernels::{Bound, F32Kernels, Forced, Metric, Pair, find};
 use iai_callgrind::{library_benchmark, library_benchmark_group, main};
 
@@ -42,14 +42,15 @@ struct Ready {
 /// If the variant is unknown, cannot run here, has no form for `dim`, or is wrong.
 fn ready(metric: Metric, variant: &str, dim: usize) -> Ready {
     let path = format!("f32/{metric}/pair");
-    let case: &'static Case = Box::leak(Box::new(Recipe::plain(dim, 4, 1).make()));
-    let batch = case.batch();
-    let checked = find(&path)
-        .and_then(|op| Ok((op, op.bind(variant, dim)?)))
-        .unwrap_or_else(|why| panic!("{why}"));
-    if let Err(failure) = verify_batch(checked.0, &*checked.1, &batch, &mut Vec::new()) {
+    let op = find(&path).unwrap_or_else(|why| panic!("{why}"));
+    let trial = op.trial(&Recipe::plain(dim, 4, 1)).unwrap_or_else(|why| panic!("{why}"));
+    let trial: &'static dyn Trial = Box::leak(trial);
+    let mut checked = trial.bind(variant).unwrap_or_else(|why| panic!("{why}"));
+    if let Err(failure) = checked.verify(0) {
         panic!("wrong, and not counted: variant {variant}: {failure}");
     }
+    let operands = trial.operands().downcast_ref::<VectorOperands<f32, f32, f32, f32>>();
+    let batch = operands.expect("an operation on f32").batch(0);
     let forced = Forced::parse(&format!("{path}={variant}"));
     let kernels = forced.and_then(|forced| F32Kernels::forced(metric, dim, &forced));
     let pair = kernels.unwrap_or_else(|why| panic!("{why}")).pair;

@@ -7,9 +7,9 @@
 //! ```
 //!
 //! An id is `encoding/metric/shape/variant/dim`. `pair`, `pair_norms` and `row` walk over rows that
-//! fit the first-level data cache, `scan` and `gather` over rows that fit the second level, both as
-//! large as a cell of `cargo xtask bench`; rows are packed and start on a 64-byte line. One
-//! iteration is one batch, an element of the throughput is one value. A variant is compared with
+//! fit the first-level data cache, the other shapes over rows that fit the second level: the operands
+//! of a cell of `cargo xtask bench`. One iteration is one batch, an element of the throughput is one
+//! value. A variant is compared with
 //! the oracle on its own operands before it is timed; a wrong value ends the run.
 //!
 //! What this is for: the familiar history of one machine, and a profiler's target. What it is not
@@ -18,13 +18,12 @@
 //! first command twice, without a change between, to see it. Verdicts come from
 //! `cargo xtask bench`, which times all variants in the same rounds (METHODOLOGY.md).
 
-use std::hint::black_box;
 use std::time::Duration;
 
-use annvil_harness::protocol::{CacheSizes, Residence};
-use annvil_kernels::testkit::cases::{Case, Recipe};
-use annvil_kernels::testkit::verify_batch;
-use annvil_kernels::{AnyOp, Batch, BindError, Runner};
+use annvil_harness::protocol::{Alignment, CacheSizes, CellSpec, Residence, recipe};
+use annvil_harness::rng::Rng;
+use annvil_kernels::testkit::trial::Work;
+use annvil_kernels::{AnyOp, BindError};
 use criterion::{BenchmarkId, Criterion, Throughput};
 
 /// Dimensions of the shapes that are called vector by vector.
@@ -42,61 +41,53 @@ fn main() {
         .measurement_time(Duration::from_secs(1))
         .nresamples(10_000)
         .configure_from_args();
-    let caches = CacheSizes::detect();
-    let near = PAIR_DIMS.map(|dim| case(dim, caches.working_set(Residence::L1)));
-    let far = ROWS_DIMS.map(|dim| case(dim, caches.working_set(Residence::L2)));
     for op in annvil_kernels::ops() {
-        bench_op(&mut criterion, *op, if takes_rows(*op) { &far } else { &near });
+        bench_op(&mut criterion, *op);
     }
     criterion.final_summary();
 }
 
-/// A query and as many rows as `bytes` hold.
-fn case(dim: usize, bytes: usize) -> Case {
-    let rows = (bytes / (dim * size_of::<f32>())).max(1);
-    Recipe::plain(dim, rows, SEED).make()
+/// The cells of an operation: near ones where a call takes one vector.
+fn cells(op: &dyn AnyOp) -> [CellSpec; 2] {
+    let near = op.shape().starts_with("pair") || op.shape() == "row";
+    let (dims, residence) =
+        if near { (PAIR_DIMS, Residence::L1) } else { (ROWS_DIMS, Residence::L2) };
+    dims.map(|dim| CellSpec { op: op.path(), dim, residence, alignment: Alignment::Aligned })
 }
 
-/// Whether one call of the kernel takes many rows.
-fn takes_rows(op: &dyn AnyOp) -> bool {
-    op.shape().starts_with("scan") || op.shape().starts_with("gather")
-}
-
-/// The values of one batch: one per row, or one per id.
-fn values(op: &dyn AnyOp, batch: &Batch<'_>) -> usize {
-    if op.shape().starts_with("scan") { batch.rows.len() } else { batch.ids.len() }
-}
-
-fn bench_op(criterion: &mut Criterion, op: &dyn AnyOp, cases: &[Case]) {
+fn bench_op(criterion: &mut Criterion, op: &dyn AnyOp) {
     let mut group = criterion.benchmark_group(op.path());
+    let sizes = CacheSizes::detect();
     let mut selected = false;
     let mut not_run = Vec::new();
-    for variant in op.variants() {
-        if let Some(why) = variant.not_run {
-            not_run.push(format!("{}#{}: {why}", op.path(), variant.name));
-            continue;
-        }
-        for case in cases {
-            let batch = case.batch();
-            let dim = batch.rows.dim();
-            let runner = match op.bind(variant.name, dim) {
-                Ok(runner) => runner,
+    for cell in cells(op) {
+        let recipe = recipe(op, &cell, &sizes, &mut Rng::new(SEED));
+        let trial = op.trial(&recipe).unwrap_or_else(|why| panic!("{cell}: {why}"));
+        for variant in op.variants() {
+            if let Some(why) = variant.not_run {
+                not_run.push(format!("{}#{}: {why}", op.path(), variant.name));
+                continue;
+            }
+            let mut work = match trial.bind(variant.name) {
+                Ok(work) => work,
                 Err(why @ BindError::NoForm { .. }) => {
                     not_run.push(why.to_string());
                     continue;
                 }
                 Err(why) => panic!("{why}"),
             };
-            group.throughput(Throughput::Elements(values(op, &batch) as u64));
+            group.throughput(Throughput::Elements(trial.values() as u64));
             // Criterion calls the closure for selected ids only, and more than once.
-            let mut verified = None;
-            group.bench_function(BenchmarkId::new(variant.name, dim), |bencher| {
+            let (mut verified, mut window) = (false, 0);
+            group.bench_function(BenchmarkId::new(variant.name, cell.dim), |bencher| {
                 selected = true;
-                let out =
-                    verified.get_or_insert_with(|| verify(op, variant.name, &*runner, &batch));
+                if !verified {
+                    verify(&mut *work, &cell, variant.name);
+                    verified = true;
+                }
                 bencher.iter(|| {
-                    runner.run(black_box(&batch), out);
-                    black_box(out.as_slice());
+                    work.run(window);
+                    window += 1;
                 });
             });
         }
@@ -107,14 +98,12 @@ fn bench_op(criterion: &mut Criterion, op: &dyn AnyOp, cases: &[Case]) {
     }
 }
 
-/// Runs the batch once and compares every value with the oracle; returns the outputs' memory.
-fn verify(op: &dyn AnyOp, variant: &str, runner: &dyn Runner, batch: &Batch<'_>) -> Vec<f32> {
-    let mut out = Vec::new();
-    match verify_batch(op, runner, batch, &mut out) {
-        Ok(report) => assert!(report.values > 0, "{}#{variant}: nothing was compared", op.path()),
+/// Runs a window once and compares every value with the oracle.
+fn verify(work: &mut dyn Work, cell: &CellSpec, variant: &str) {
+    match work.verify(0) {
+        Ok(report) => assert!(report.values > 0, "{cell}#{variant}: nothing was compared"),
         Err(failure) => panic!("wrong, and not timed: variant {variant}: {failure}"),
     }
-    out
 }
 
 #[expect(clippy::print_stderr, reason = "a bench talks to its terminal")]

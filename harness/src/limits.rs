@@ -9,9 +9,12 @@
 
 use std::hint::black_box;
 
-use annvil_kernels::testkit::limits::{CHAIN, ClockChain, MultiplyAdds, PlainRead, Reads};
-use annvil_kernels::{AlignedRows, AnyOp, Batch, Level, Runner};
-use annvil_reports::schema::Limit;
+use annvil_kernels::testkit::Failure;
+use annvil_kernels::testkit::Report;
+use annvil_kernels::testkit::limits::{CHAIN, Manner, MultiplyAdds, PlainRead, clock_chain};
+use annvil_kernels::testkit::trial::{Reads, Trial, Work};
+use annvil_kernels::{AnyOp, Level};
+use annvil_reports::schema;
 
 use crate::protocol::{LimitReply, Residence};
 use crate::rounds::{Clock, Contestant, Plan, SystemClock, time_rounds};
@@ -20,8 +23,8 @@ use crate::verdict::percentile;
 /// A plain read of what the kernels read.
 pub const READ: &str = "plain read";
 /// Further ways to read, in the worker's replies; a record has the fastest of all as [`READ`].
-const MORE_READS: [(&str, Reads); 2] =
-    [("read on four sums", Reads::RowsOnFour), ("read of halves", Reads::RowsOfHalves)];
+const MORE_READS: [(&str, Manner); 2] =
+    [("read on four sums", Manner::OnFourSums), ("read of halves", Manner::OfHalves)];
 /// Multiply-adds in registers.
 pub const FMA: &str = "multiply-adds";
 /// The dependent chain; it becomes [`loads`] and never reaches a record under this name.
@@ -32,32 +35,71 @@ pub fn loads(width: u32) -> String {
     format!("L1 loads, {width} B/cycle")
 }
 
+/// Something timed beside the kernels that computes nothing to be judged.
+struct Limit<F>(F);
+
+impl<F: FnMut(usize, usize)> Work for Limit<F> {
+    fn run(&mut self, window: usize) {
+        self.0(window, usize::MAX);
+    }
+
+    fn run_first(&mut self, window: usize, values: usize) {
+        self.0(window, values);
+    }
+
+    fn verify(&mut self, _window: usize) -> Result<Report, Failure> {
+        Ok(Report::default())
+    }
+}
+
 /// The limits to time beside the variants of a cell.
-pub fn of_cell(op: &dyn AnyOp, residence: Residence) -> Vec<(&'static str, Box<dyn Runner>)> {
+pub fn of_cell<'t>(
+    op: &dyn AnyOp,
+    residence: Residence,
+    trial: &'t dyn Trial,
+) -> Vec<(&'static str, Box<dyn Work + 't>)> {
     let shape = op.shape();
-    let mut limits: Vec<(&'static str, Box<dyn Runner>)> = Vec::new();
+    let all = trial.values();
+    let mut limits: Vec<(&'static str, Box<dyn Work + 't>)> = Vec::new();
     if residence == Residence::L1 {
-        limits.push((CLOCK, Box::new(ClockChain)));
+        limits.push((CLOCK, Box::new(Limit(move |_, values| clock_chain(all.min(values))))));
     } else {
-        let reads = match shape {
-            "scan" | "scan_norms" => Reads::Rows,
-            // From memory the jumps are what a gather is about, so they are not in its limit.
-            _ if residence == Residence::Dram => Reads::InSequence,
-            "pair" | "pair_norms" => Reads::ListedRowsAndQuery,
-            _ => Reads::ListedRows,
-        };
-        limits.push((READ, Box::new(PlainRead::new(reads))));
-        if residence == Residence::Dram && reads == Reads::Rows {
-            for (name, reads) in MORE_READS {
-                limits.push((name, Box::new(PlainRead::new(reads))));
-            }
+        // From memory the jumps are what a gather is about, so they are not in its limit.
+        let far = residence == Residence::Dram;
+        let reads = if far { Reads::InSequence } else { Reads::Window };
+        limits.push((READ, read(trial, reads, Manner::InTurn)));
+        if far && shape.starts_with("scan") {
+            limits.extend(MORE_READS.map(|(name, manner)| (name, read(trial, reads, manner))));
         }
     }
-    if op.metric() == "cosine" && !shape.ends_with("_norms") {
-        let per_element = if shape == "pair" { 3 } else { 2 };
-        limits.push((FMA, Box::new(MultiplyAdds::new(per_element))));
+    if let Some(per_element) = multiply_adds(op) {
+        let (dim, fma) = (trial.recipe().dim, MultiplyAdds::new());
+        let work = move |_, values: usize| {
+            black_box(fma.run(dim * per_element * all.min(values)));
+        };
+        limits.push((FMA, Box::new(Limit(work))));
     }
     limits
+}
+
+/// Multiply-adds for each element of a value, where they may bind.
+fn multiply_adds(op: &dyn AnyOp) -> Option<usize> {
+    match (op.encoding(), op.metric(), op.shape()) {
+        ("f32", "cosine", shape) if shape.ends_with("_norms") => None,
+        ("f32", "cosine", "pair") => Some(3),
+        ("f32", "cosine", "scan" | "gather") => Some(2),
+        ("f32", _, "tile" | "assign") => Some(1),
+        _ => None,
+    }
+}
+
+/// A plain read of what the windows of a trial read.
+fn read<'t>(trial: &'t dyn Trial, reads: Reads, manner: Manner) -> Box<dyn Work + 't> {
+    let windows: Vec<Vec<&[u8]>> = (0..trial.windows()).map(|w| trial.reads(w, reads)).collect();
+    let read = PlainRead::new(manner);
+    Box::new(Limit(move |window: usize, _| {
+        black_box(read.run(&windows[window % windows.len()]));
+    }))
 }
 
 /// The limits of a record from those that workers timed: of several reads the fastest, and of the
@@ -104,47 +146,36 @@ fn width_of(per_cycle: f64) -> u32 {
 
 /// Nanoseconds of a cycle, the fastest of many.
 fn clock_ns() -> f64 {
-    let rows = [0.0f32; 16];
-    let batch = packed(&rows, 16);
-    fastest(&ClockChain, &batch, 16, 60) / CHAIN as f64
+    fastest(16, 60, || clock_chain(16)) / CHAIN as f64
 }
 
 /// Nanoseconds per byte of the fastest plain read over `bytes` of rows; `None` without the memory.
 fn read_ns(bytes: usize) -> Option<f64> {
-    let dim = 1024.min(bytes / 4);
-    let rows = AlignedRows::zeroed(bytes / (4 * dim), dim).ok()?;
-    let batch = Batch {
-        query: rows.row(0),
-        query_inv_norm: 0.0,
-        rows: rows.view(),
-        inv_norms: &[],
-        ids: &[],
-    };
-    let ways = MORE_READS.iter().map(|m| m.1).chain([Reads::Rows]);
+    /// Bytes of a row.
+    const ROW: usize = 4096;
+    let mut memory: Vec<u8> = Vec::new();
+    memory.try_reserve_exact(bytes + 64).ok()?;
+    memory.resize(bytes + 64, 0);
+    let start = memory.as_ptr().align_offset(64).min(63);
+    let slices: Vec<&[u8]> = memory[start..start + bytes].chunks(ROW).collect();
+    let manners = MORE_READS.iter().map(|m| m.1).chain([Manner::InTurn]);
     // One round over a large set is a long sample already.
     let rounds = if bytes > LARGE { 20 } else { 60 };
-    let ns = ways.map(|reads| fastest(&PlainRead::new(reads), &batch, rows.len(), rounds));
-    Some(ns.fold(f64::INFINITY, f64::min) / (4 * dim) as f64)
+    let ns = manners.map(|manner| {
+        let read = PlainRead::new(manner);
+        fastest(1, rounds, || {
+            black_box(read.run(&slices));
+        })
+    });
+    Some(ns.fold(f64::INFINITY, f64::min) / bytes as f64)
 }
 
 /// Bytes beyond which a read takes longer than a batch of a cell.
 const LARGE: usize = 4 << 20;
 
-/// A batch of packed rows of which nothing but the rows is read.
-fn packed(rows: &[f32], dim: usize) -> Batch<'_> {
-    let rows = annvil_kernels::RowsRef::packed(rows, dim).expect("whole rows of a positive length");
-    Batch { query: rows.row(0), query_inv_norm: 0.0, rows, inv_norms: &[], ids: &[] }
-}
-
-/// The 5th percentile of a runner's time per output.
-fn fastest(runner: &dyn Runner, batch: &Batch<'_>, outputs: usize, rounds: usize) -> f64 {
-    let mut out = vec![0.0; outputs];
-    let run = |iters: u64| {
-        for _ in 0..iters {
-            runner.run(batch, &mut out);
-            black_box(out.as_mut_slice());
-        }
-    };
+/// The 5th percentile of the time per output.
+fn fastest(outputs: usize, rounds: usize, work: impl Fn()) -> f64 {
+    let run = |iters: u64| (0..iters).for_each(|_| work());
     let contestant = Contestant { values_per_iter: outputs as u64, run: Box::new(run) };
     let timed = time_rounds(&SystemClock::new(), &mut [contestant], &Plan::new(rounds, 1));
     let mut ns: Vec<f64> = timed.ns.iter().map(|round| round[0]).collect();
@@ -153,9 +184,9 @@ fn fastest(runner: &dyn Runner, batch: &Batch<'_>, outputs: usize, rounds: usize
 
 /// The limits of this session, for the record: clock, loads, reads from each residence,
 /// multiply-adds. `width` is [`load_width`]; `sizes` are the bytes to read for each residence.
-pub fn session(width: u32, sizes: &[(Residence, usize)]) -> Vec<Limit> {
+pub fn session(width: u32, sizes: &[(Residence, usize)]) -> Vec<schema::Limit> {
     let clock = clock_ns();
-    let limit = |name: &str, value: f64, unit: &str, level: &str, how: &str| Limit {
+    let limit = |name: &str, value: f64, unit: &str, level: &str, how: &str| schema::Limit {
         name: name.to_owned(),
         value,
         unit: unit.to_owned(),
@@ -187,9 +218,10 @@ pub fn session(width: u32, sizes: &[(Residence, usize)]) -> Vec<Limit> {
             limits.push(limit("read_gb_s", 1.0 / ns_per_byte, "GB/s", residence.name(), &how));
         }
     }
-    let rows = vec![1.0f32; 1024];
-    let batch = packed(&rows, 1024);
-    let ns = fastest(&MultiplyAdds::new(16), &batch, 1, 60);
+    let fma = MultiplyAdds::new();
+    let ns = fastest(1, 60, || {
+        black_box(fma.run(16 * 1024));
+    });
     let how = "ten independent chains of multiply-adds in registers, 5th percentile";
     let gfma = 16.0 * 1024.0 / ns;
     limits.push(limit("fma_per_ns", gfma, "f32 FMA/ns", Level::best().name(), how));
@@ -209,6 +241,8 @@ fn resolution_ns(clock: &impl Clock) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use annvil_kernels::testkit::cases::Recipe;
+
     use super::*;
 
     #[test]
@@ -223,9 +257,13 @@ mod tests {
     #[test]
     fn the_fastest_read_is_the_limit() {
         let op = annvil_kernels::find("f32/l2sq/scan").unwrap();
-        let names: Vec<&str> = of_cell(op, Residence::Dram).iter().map(|l| l.0).collect();
+        let trial = op.trial(&Recipe::plain(16, 8, 1)).unwrap();
+        let of = |residence| -> Vec<&str> {
+            of_cell(op, residence, &*trial).iter().map(|l| l.0).collect()
+        };
+        let names = of(Residence::Dram);
         assert_eq!(names, [READ, "read on four sums", "read of halves"]);
-        assert_eq!(of_cell(op, Residence::L2).len(), 1);
+        assert_eq!(of(Residence::L2), [READ]);
         let ns = [[3.0, 9.0, 3.0], [2.0, 2.0, 8.0], [4.0, 1.0, 4.0]];
         let timed =
             names.iter().zip(ns).map(|(n, ns)| LimitReply { name: (*n).into(), ns: ns.into() });

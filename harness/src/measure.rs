@@ -8,8 +8,7 @@ use annvil_reports::schema::{self, Cell};
 
 use crate::limits;
 use crate::protocol::{
-    CellSpec, ContestantSpec, Crew, CrewError, LimitReply, Measured, Refusal, Request, Residence,
-    SampleTable,
+    CellSpec, ContestantSpec, Crew, CrewError, LimitReply, Measured, Refusal, Request, SampleTable,
 };
 use crate::store::Finished;
 use crate::suite::Selection;
@@ -26,8 +25,6 @@ pub struct Policy {
     pub rounds: usize,
     /// Further looks at an undecided cell.
     pub extra_looks: u32,
-    /// Whether workers keep their large pool between cells; false where memory is short.
-    pub keep_pools: bool,
     /// Bytes that the load ports deliver in a cycle, see [`limits::load_width`]. Measured once per
     /// run: processes that disagreed would disagree about the limit's name.
     pub load_width: u32,
@@ -123,7 +120,6 @@ pub fn contest(
                 contestants: contestants.to_vec(),
                 rounds: policy.rounds,
                 prove: i == 0,
-                release_pool: cell.residence == Residence::Dram && (look > 0 || !policy.keep_pools),
             };
             measured.push(crew.measure(i, &request)?);
         }
@@ -145,6 +141,14 @@ pub fn contest(
     Ok(judged)
 }
 
+/// Everything that takes part in the cells of an operation: its variants, and contestants from
+/// outside.
+pub fn variants(op: &dyn AnyOp) -> Vec<VariantMeta> {
+    let mut all = op.variants();
+    all.extend(crate::outside::metas(op));
+    all
+}
+
 /// Measures every selected variant of a cell. `None` if `stop` was set meanwhile.
 ///
 /// # Errors
@@ -158,7 +162,7 @@ pub fn cell(
     stop: &AtomicBool,
 ) -> Result<Option<Finished>, MeasureError> {
     let metas: Vec<VariantMeta> =
-        op.variants().into_iter().filter(|m| selection.takes(m.name)).collect();
+        variants(op).into_iter().filter(|m| selection.takes(m.name)).collect();
     let contestants: Vec<ContestantSpec> = metas
         .iter()
         .filter(|m| m.not_run.is_none())

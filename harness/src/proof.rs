@@ -9,11 +9,15 @@
 use std::ops::Range;
 
 use annvil_kernels::testkit::steps::{Step, trace};
-use annvil_kernels::{Batch, Level, RowsRef, Runner, Technique};
+use annvil_kernels::testkit::trial::Work;
+use annvil_kernels::{Level, Technique};
 use iced_x86::{Decoder, DecoderOptions, EncodingKind, Instruction, Register};
 
 /// Instructions looked at: enough to leave the call's prologue and be deep in the first loop.
 const STEPS: usize = 1500;
+
+/// Values to compute: a block of four rows.
+const FEW: usize = 4;
 
 /// What was seen to execute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,35 +60,20 @@ const AVX_BUILD: bool = cfg!(target_feature = "avx");
 /// and in such a one AVX2 kernels in the EVEX encoding, on registers of their own width.
 const AVX512_BUILD: bool = cfg!(target_feature = "avx512f");
 
-/// The level that `runner` executes on the first values of `batch`; `None` where this cannot be
-/// told: not on this platform, or no instruction of this program was seen.
+/// The level that `work` executes on the first values of its first window; `None` where this
+/// cannot be told: not on this platform, or no instruction of this program was seen.
 ///
 /// # Errors
 /// The kernel claims `level` and does not execute it.
 pub fn prove(
-    runner: &dyn Runner,
+    work: &mut dyn Work,
     (level, technique): (Level, Technique),
-    batch: &Batch<'_>,
-    values: usize,
+    dim: usize,
 ) -> Result<Option<Executed>, String> {
-    let few = values.min(4);
-    let rows = if batch.ids.is_empty() { batch.rows.slice(0, few) } else { batch.rows };
-    let ids = &batch.ids[..batch.ids.len().min(few)];
-    // A scan takes every row it is given: give it a few, whatever it ignores.
-    let rows = first_rows(rows, few);
-    let inv_norms = &batch.inv_norms[..batch.inv_norms.len().min(rows.len())];
-    let scan = Batch { rows, inv_norms, ids: &[], ..*batch };
-    let listed = Batch { ids, ..*batch };
-    let short = if values == batch.ids.len() { listed } else { scan };
-    let mut out = vec![0.0; few];
     // The first call pays for the detection of features.
-    runner.run(&short, &mut out);
-    let Ok(steps) = trace(STEPS, &mut || runner.run(&short, &mut out)) else { return Ok(None) };
-    judge(&steps, &own_code(), (level, technique), batch.rows.dim())
-}
-
-fn first_rows<'a>(rows: RowsRef<'a, f32>, n: usize) -> RowsRef<'a, f32> {
-    rows.slice(0, n.min(rows.len()))
+    work.run_first(0, FEW);
+    let Ok(steps) = trace(STEPS, &mut || work.run_first(0, FEW)) else { return Ok(None) };
+    judge(&steps, &own_code(), (level.base(), technique), dim)
 }
 
 /// Judges the steps that lie in `own`. The C library's copies are left out: they use the widest
@@ -253,13 +242,11 @@ mod tests {
     #[test]
     fn every_variant_runs_what_it_claims() {
         for dim in [1, 3, 8, 16, 31, 100] {
-            let case = Recipe::plain(dim, 8, 3).make();
-            let batch = case.batch();
             for op in annvil_kernels::ops() {
-                let values = if op.shape().starts_with("scan") { 8 } else { batch.ids.len() };
+                let trial = op.trial(&Recipe::plain(dim, 8, 3)).unwrap();
                 for meta in op.variants().iter().filter(|m| m.not_run.is_none()) {
-                    let Ok(runner) = op.bind(meta.name, dim) else { continue };
-                    let proof = prove(&*runner, (meta.level, meta.technique), &batch, values);
+                    let Ok(mut work) = trial.bind(meta.name) else { continue };
+                    let proof = prove(&mut *work, (meta.level, meta.technique), dim);
                     let name = format!("{}@{dim}#{}", op.path(), meta.name);
                     assert!(matches!(proof, Ok(Some(_))), "{name}: {proof:?}");
                 }
@@ -269,12 +256,11 @@ mod tests {
 
     #[test]
     fn a_false_claim_is_found() {
-        let case = Recipe::plain(64, 4, 3).make();
         let op = annvil_kernels::find("f32/l2sq/pair").unwrap();
-        let batch = case.batch();
+        let trial = op.trial(&Recipe::plain(64, 4, 3)).unwrap();
         let false_claim = |variant: &str, claim| {
-            let runner = op.bind(variant, 64).unwrap();
-            let proof = prove(&*runner, (claim, Technique::Hand), &batch, batch.ids.len());
+            let mut work = trial.bind(variant).unwrap();
+            let proof = prove(&mut *work, (claim, Technique::Hand), 64);
             assert!(proof.is_err(), "{variant} as {claim}: {proof:?}");
         };
         for claim in [Level::Sse42, Level::Avx2, Level::Avx512] {

@@ -6,7 +6,7 @@ mod operands;
 mod worker;
 
 pub use crew::{Crew, CrewError, SampleTable};
-pub use operands::{CacheSizes, Operands, Pool};
+pub use operands::{CacheSizes, recipe};
 pub use worker::serve;
 
 use std::fmt;
@@ -25,9 +25,9 @@ pub enum Residence {
     L1,
     /// Half of the second level.
     L2,
-    /// Half of the third level.
+    /// Half of the third level, of which one core is taken to have a share of 64 MiB at most.
     L3,
-    /// A pool of at least 256 MiB and four times the third level.
+    /// At least 256 MiB and four times the third level, but no more than 1 GiB.
     Dram,
 }
 
@@ -190,8 +190,6 @@ pub struct Request {
     pub rounds: usize,
     /// Whether to prove which instruction-set level runs; once per cell is enough.
     pub prove: bool,
-    /// Whether to give the large pool back afterwards.
-    pub release_pool: bool,
 }
 
 /// Worker to parent.
@@ -298,7 +296,6 @@ mod tests {
             contestants: vec![ContestantSpec { variant: "hand".into(), planted_pct: 2.0 }],
             rounds: 40,
             prove: true,
-            release_pool: false,
         };
         let line = serde_json::to_string(&request).unwrap();
         assert!(!line.contains('\n'));

@@ -30,6 +30,10 @@ pub enum Technique {
     Simsimd,
     /// Intrinsics by hand.
     Hand,
+    /// Another library, called as its users call it. Only the harness has such contestants.
+    Rival,
+    /// A form found in another system, written anew to be measured. Only the harness has such.
+    AsFound,
 }
 
 impl Technique {
@@ -43,6 +47,8 @@ impl Technique {
             Self::Wide => "wide",
             Self::Simsimd => "simsimd",
             Self::Hand => "hand",
+            Self::Rival => "rival",
+            Self::AsFound => "as-found",
         }
     }
 }
@@ -366,7 +372,7 @@ pub trait AnyOp: Sync {
     /// The kinds of numbers that its variants are held to.
     #[cfg(feature = "testkit")]
     fn families(&self) -> &'static [Family];
-    /// Bytes of one row of `dim` values, for choosing how many rows fit a cache.
+    /// Bytes from row to row of `dim` values, for choosing how many rows fit a cache.
     #[cfg(feature = "testkit")]
     fn row_bytes(&self, dim: usize) -> usize;
 }

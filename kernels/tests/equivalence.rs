@@ -40,8 +40,11 @@ fn check(trial: &dyn Trial, variant: &str) -> Option<Report> {
     Some(work.verify(0).unwrap_or_else(|failure| panic!("#{variant}: {failure}")))
 }
 
-/// Every (op, variants) with what can run here of them, and the families that each is held to.
-fn available() -> Vec<(&'static dyn AnyOp, Vec<(&'static str, Vec<Family>)>)> {
+/// A variant that can run here, and the families that it is held to.
+type Held = (&'static str, Vec<Family>);
+
+/// Every operation with its variants.
+fn available() -> Vec<(&'static dyn AnyOp, Vec<Held>)> {
     let mut all = Vec::new();
     for &op in ops() {
         let mut variants = Vec::new();

@@ -1,8 +1,7 @@
 //! `verify`: every available variant against the oracle.
 
-use annvil_harness::protocol::{Alignment, CacheSizes, CellSpec, Operands, Pool, Residence};
+use annvil_harness::protocol::{Alignment, CacheSizes, CellSpec, Residence, recipe};
 use annvil_harness::rng::Rng;
-use annvil_kernels::testkit::verify_batch;
 use annvil_kernels::{AnyOp, BindError};
 
 use super::selected;
@@ -24,7 +23,6 @@ enum Found {
 
 pub(crate) fn run(args: &VerifyArgs) -> Result<(), Stop> {
     let (mut ran, mut wrong, mut not_run) = (0, 0, 0);
-    let mut pool = Pool::default();
     for op in annvil_kernels::ops() {
         for v in op.variants() {
             let name = format!("{}#{}", op.path(), v.name);
@@ -36,7 +34,7 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<(), Stop> {
                 out(&format!("not run  {name}: {why}\n"));
                 continue;
             }
-            match check(*op, v.name, &mut pool)? {
+            match check(*op, v.name)? {
                 Found::Right { worst_ulp, dims } => {
                     ran += 1;
                     out(&format!("ok       {name}: {dims} dims, error <= {worst_ulp:.2} ulp\n"));
@@ -64,22 +62,22 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<(), Stop> {
     }
 }
 
-fn check(op: &dyn AnyOp, variant: &str, pool: &mut Pool) -> Result<Found, Stop> {
+fn check(op: &dyn AnyOp, variant: &str) -> Result<Found, Stop> {
     let sizes = CacheSizes::detect();
     let mut failures = Vec::new();
-    let (mut worst_ulp, mut dims, mut out) = (0.0_f64, 0, Vec::new());
+    let (mut worst_ulp, mut dims) = (0.0_f64, 0);
     for (i, dim) in DIMS.into_iter().enumerate() {
-        let runner = match op.bind(variant, dim) {
-            Ok(runner) => runner,
+        match op.check(variant, dim) {
+            Ok(()) => dims += 1,
             Err(BindError::NoForm { .. }) => continue,
             Err(e) => return Err(Stop::failed(e)),
-        };
-        dims += 1;
+        }
         for alignment in Alignment::ALL {
             let cell = CellSpec { op: op.path(), dim, residence: Residence::L1, alignment };
-            let operands = Operands::draw(&cell, pool, &sizes, &mut Rng::new(i as u64))
-                .map_err(|e| Stop::failed(format!("{cell}: {e}")))?;
-            match verify_batch(op, runner.as_ref(), &operands.batch(0), &mut out) {
+            let recipe = recipe(op, &cell, &sizes, &mut Rng::new(i as u64));
+            let trial = op.trial(&recipe).map_err(|e| Stop::failed(format!("{cell}: {e}")))?;
+            let mut work = trial.bind(variant).map_err(Stop::failed)?;
+            match work.verify(0) {
                 Ok(report) => worst_ulp = worst_ulp.max(report.max_error_ulp),
                 Err(failure) => failures.push(format!("dim {dim}, {alignment}: {failure}")),
             }

@@ -324,7 +324,6 @@ mod tests {
             contestants: vec![],
             rounds: 1,
             prove: false,
-            release_pool: false,
         };
         let mut crew = Crew::new("/nonexistent/harness".into(), 1);
         let error = crew.measure(0, &request).unwrap_err().to_string();

@@ -1,18 +1,19 @@
 //! The worker: verifies and times one cell per request, until its input ends.
 
-use std::cell::{Cell, RefCell};
-use std::hint::black_box;
+use std::cell::Cell;
 use std::io::{self, BufRead, Write};
 
-use annvil_kernels::testkit::verify_batch;
-use annvil_kernels::{AnyOp, Batch, Level, Runner, Technique};
+use annvil_kernels::testkit::trial::{Trial, Work};
+use annvil_kernels::{AnyOp, Level, Technique};
 
-use super::operands::{CacheSizes, Operands, Pool};
+use super::operands::{CacheSizes, recipe};
 use super::{
     ContestantReply, ContestantSpec, LimitReply, Measured, PROTOCOL, Refusal, Reply, Request,
 };
 use crate::hash::fnv1a64;
 use crate::limits;
+use crate::measure::variants;
+use crate::outside;
 use crate::proof::prove;
 use crate::rng::{Rng, derive_seed};
 use crate::rounds::{Contestant, Plan, SystemClock, time_rounds};
@@ -26,7 +27,7 @@ const VERIFY_BYTES: usize = 1 << 20;
 /// # Errors
 /// A pipe that breaks. A request that cannot be understood or served is answered, not an error.
 pub fn serve(input: impl BufRead, mut output: impl Write, seed: u64) -> io::Result<()> {
-    let mut worker = Worker { seed, sizes: CacheSizes::detect(), pool: Pool::default() };
+    let worker = Worker { seed, sizes: CacheSizes::detect() };
     send(&mut output, &Reply::Hello { protocol: PROTOCOL })?;
     for line in input.lines() {
         let reply = match serde_json::from_str::<Request>(&line?) {
@@ -51,53 +52,42 @@ fn send(output: &mut impl Write, reply: &Reply) -> io::Result<()> {
 struct Worker {
     seed: u64,
     sizes: CacheSizes,
-    pool: Pool,
 }
 
 impl Worker {
-    fn measure(&mut self, request: &Request) -> Result<Measured, String> {
+    fn measure(&self, request: &Request) -> Result<Measured, String> {
         let cell = &request.cell;
         let op = annvil_kernels::find(&cell.op).map_err(|e| e.to_string())?;
         // The cell's own seed: what ran before it must not matter.
         let seed = derive_seed(self.seed, fnv1a64(cell.to_string().bytes()));
         let mut rng = Rng::new(seed);
-        let operands = Operands::draw(cell, &mut self.pool, &self.sizes, &mut rng)
-            .map_err(|e| format!("{cell}: {e}"))?;
-        let measured = measure_on(op, request, &operands, rng.next_u64());
-        drop(operands);
-        if request.release_pool {
-            self.pool.release();
-        }
-        Ok(measured)
+        let recipe = recipe(op, cell, &self.sizes, &mut rng);
+        let trial = op.trial(&recipe).map_err(|e| format!("{cell}: {e}"))?;
+        Ok(measure_on(op, request, &*trial, rng.next_u64()))
     }
 }
 
-fn measure_on(op: &dyn AnyOp, request: &Request, operands: &Operands<'_>, seed: u64) -> Measured {
-    let batches: Vec<Batch<'_>> = (0..operands.windows()).map(|i| operands.batch(i)).collect();
+fn measure_on(op: &dyn AnyOp, request: &Request, trial: &dyn Trial, seed: u64) -> Measured {
     let mut replies = Vec::with_capacity(request.contestants.len());
-    let mut runners: Vec<(Box<dyn Runner>, f64)> = Vec::new();
+    let mut works: Vec<(Box<dyn Work + '_>, f64)> = Vec::new();
     for contestant in &request.contestants {
-        let (reply, runner) = admit(op, contestant, request, &batches, operands.values());
-        runners.extend(runner.map(|r| (r, contestant.planted_pct)));
+        let (reply, work) = admit(op, contestant, request, trial);
+        works.extend(work.map(|w| (w, contestant.planted_pct)));
         replies.push(reply);
     }
-    let limits = limits::of_cell(op, request.cell.residence);
+    let limits = limits::of_cell(op, request.cell.residence, trial);
+    let names: Vec<&str> = limits.iter().map(|l| l.0).collect();
+    works.extend(limits.into_iter().map(|(_, work)| (work, 0.0)));
 
-    let turn = Turn {
-        batches: &batches,
-        next: Cell::new(0),
-        out: RefCell::new(vec![0.0; operands.values()]),
-    };
-    let values_per_iter = operands.values() as u64;
-    let mut contestants: Vec<Contestant<'_>> = runners
-        .iter()
-        .map(|(runner, planted)| (runner, *planted))
-        .chain(limits.iter().map(|(_, runner)| (runner, 0.0)))
-        .map(|(runner, planted)| {
-            let turn = &turn;
+    let turn = Turn { windows: trial.windows(), values: trial.values(), next: Cell::new(0) };
+    let values_per_iter = trial.values() as u64;
+    let mut contestants: Vec<Contestant<'_>> = works
+        .iter_mut()
+        .map(|(work, planted)| {
+            let (turn, planted) = (&turn, *planted);
             Contestant {
                 values_per_iter,
-                run: Box::new(move |iters| turn.take(runner.as_ref(), iters, planted)),
+                run: Box::new(move |iters| turn.take(work.as_mut(), iters, planted)),
             }
         })
         .collect();
@@ -108,71 +98,55 @@ fn measure_on(op: &dyn AnyOp, request: &Request, operands: &Operands<'_>, seed: 
     for reply in replies.iter_mut().filter(|r| r.refused.is_none()) {
         reply.ns = columns.next().unwrap_or_default();
     }
-    let limits = limits
-        .iter()
-        .map(|(name, _)| LimitReply {
-            name: (*name).to_owned(),
-            ns: columns.next().unwrap_or_default(),
-        })
+    let limits = names
+        .into_iter()
+        .map(|name| LimitReply { name: name.to_owned(), ns: columns.next().unwrap_or_default() })
         .collect();
     Measured {
         contestants: replies,
         limits,
         kept: timed.kept,
-        bytes_per_value: operands.bytes_per_value(),
+        bytes_per_value: trial.bytes_per_value(),
     }
 }
 
-/// What the contestants share: the batches go round among them, so that in a large set nobody
+/// What the contestants share: the windows go round among them, so that in a large set nobody
 /// finds rows that the one before has just read.
-struct Turn<'a> {
-    batches: &'a [Batch<'a>],
+struct Turn {
+    windows: usize,
+    values: usize,
     next: Cell<usize>,
-    out: RefCell<Vec<f32>>,
 }
 
-impl Turn<'_> {
-    /// Runs `iters` batches and `planted` percent more values. Each result is stored, and the
-    /// store is kept by `black_box`; nothing is summed up.
-    fn take(&self, runner: &dyn Runner, iters: u64, planted: f64) {
-        let mut out = self.out.borrow_mut();
+impl Turn {
+    /// Runs `iters` windows and `planted` percent more values. Each work stores its results and
+    /// keeps the store from being optimised away; nothing is summed up.
+    fn take(&self, work: &mut dyn Work, iters: u64, planted: f64) {
         let mut next = self.next.get();
         for _ in 0..iters {
-            runner.run(&self.batches[next], &mut out);
-            black_box(out.as_mut_slice());
+            work.run(next);
             next += 1;
-            if next == self.batches.len() {
+            if next == self.windows {
                 next = 0;
             }
         }
         self.next.set(next);
-        let mut extra = (iters as f64 * out.len() as f64 * planted / 100.0).round() as usize;
+        let mut extra = (iters as f64 * self.values as f64 * planted / 100.0).round() as usize;
         while extra > 0 {
-            let values = extra.min(out.len());
-            runner.run(&first_values(&self.batches[next], values), &mut out[..values]);
-            black_box(out.as_mut_slice());
+            let values = extra.min(self.values);
+            work.run_first(next, values);
             extra -= values;
         }
     }
 }
 
-/// The part of a batch that asks for its first `values` values, whatever its shape.
-fn first_values<'a>(batch: &Batch<'a>, values: usize) -> Batch<'a> {
-    if batch.ids.is_empty() {
-        let inv_norms = &batch.inv_norms[..batch.inv_norms.len().min(values)];
-        return Batch { rows: batch.rows.slice(0, values), inv_norms, ..*batch };
-    }
-    Batch { ids: &batch.ids[..values], ..*batch }
-}
-
 /// Binds and verifies one contestant; it is timed only if both succeed.
-fn admit(
+fn admit<'t>(
     op: &dyn AnyOp,
     contestant: &ContestantSpec,
     request: &Request,
-    batches: &[Batch<'_>],
-    values: usize,
-) -> (ContestantReply, Option<Box<dyn Runner>>) {
+    trial: &'t dyn Trial,
+) -> (ContestantReply, Option<Box<dyn Work + 't>>) {
     let mut reply = ContestantReply {
         variant: contestant.variant.clone(),
         max_error_ulp: None,
@@ -180,14 +154,18 @@ fn admit(
         refused: None,
         ns: Vec::new(),
     };
-    let runner = match op.bind(&contestant.variant, request.cell.dim) {
-        Ok(runner) => runner,
-        Err(e) => {
-            reply.refused = Some(Refusal::Unavailable(e.to_string()));
+    let bound = match outside::bind(op, &contestant.variant, trial) {
+        Some(outsider) => outsider,
+        None => trial.bind(&contestant.variant).map_err(|e| e.to_string()),
+    };
+    let mut work = match bound {
+        Ok(work) => work,
+        Err(why) => {
+            reply.refused = Some(Refusal::Unavailable(why));
             return (reply, None);
         }
     };
-    match verify(op, runner.as_ref(), batches, values) {
+    match verify(work.as_mut(), trial) {
         Ok(ulp) => reply.max_error_ulp = Some(ulp),
         Err(why) => {
             reply.refused = Some(Refusal::Wrong(why));
@@ -195,9 +173,9 @@ fn admit(
         }
     }
     if request.prove {
-        let meta = op.variants().into_iter().find(|m| m.name == contestant.variant);
+        let meta = variants(op).into_iter().find(|m| m.name == contestant.variant);
         let claim = meta.map_or((Level::Scalar, Technique::Scalar), |m| (m.level, m.technique));
-        match prove(runner.as_ref(), claim, &batches[0], values) {
+        match prove(work.as_mut(), claim, request.cell.dim) {
             Ok(executed) => reply.ran_level = executed.map(|e| e.name().to_owned()),
             Err(why) => {
                 reply.refused = Some(Refusal::Wrong(why));
@@ -205,24 +183,17 @@ fn admit(
             }
         }
     }
-    (reply, Some(runner))
+    (reply, Some(work))
 }
 
-/// Checks evenly spread batches of `values` values against the oracle; the largest error in ulp.
-fn verify(
-    op: &dyn AnyOp,
-    runner: &dyn Runner,
-    batches: &[Batch<'_>],
-    values: usize,
-) -> Result<f64, String> {
-    let bytes = values * batches[0].rows.dim() * size_of::<f32>();
-    let checked = (VERIFY_BYTES / bytes.max(1)).clamp(1, batches.len());
-    let mut out = Vec::new();
+/// Checks evenly spread windows against the oracle; the largest error in ulp.
+fn verify(work: &mut dyn Work, trial: &dyn Trial) -> Result<f64, String> {
+    let bytes = trial.values() as f64 * trial.bytes_per_value();
+    let checked = ((VERIFY_BYTES as f64 / bytes.max(1.0)) as usize).clamp(1, trial.windows());
     let mut worst = 0.0_f64;
     for i in 0..checked {
-        let batch = &batches[i * batches.len() / checked];
-        let report =
-            verify_batch(op, runner, batch, &mut out).map_err(|failure| failure.to_string())?;
+        let window = i * trial.windows() / checked;
+        let report = work.verify(window).map_err(|failure| failure.to_string())?;
         worst = worst.max(report.max_error_ulp);
     }
     Ok(worst)

@@ -46,7 +46,6 @@ pub fn live(
         rounds: size.rounds,
         // As a full bench: more processes while undecided.
         extra_looks: 2,
-        keep_pools: true,
         load_width: 1,
     };
     let bare = Rule { margin: 0.0, ..policy.rule() };
@@ -91,7 +90,7 @@ fn cell(i: usize) -> CellSpec {
 fn best_here() -> Result<String, MeasureError> {
     let refused = |why: String| MeasureError::Crew(CrewError::Refused { why });
     let op = annvil_kernels::find(OP).map_err(|e| refused(e.to_string()))?;
-    let runs = |v: &VariantMeta| (0..DIMS).all(|i| op.bind(v.name, cell(i).dim).is_ok());
+    let runs = |v: &VariantMeta| (0..DIMS).all(|i| op.check(v.name, cell(i).dim).is_ok());
     op.variants()
         .into_iter()
         .filter(runs)

@@ -47,6 +47,7 @@ macro_rules! level_rows {
             }
 
             #[cfg(not($when))]
+            #[allow(clippy::extra_unused_type_parameters, reason = "as on the level's own architecture")]
             pub(crate) const fn $fn<O: Op, A, const U: usize>() -> Variant<O> {
                 Variant::absent(concat!($name, $suffix), Level::$level, Technique::Hand, $absent)
             }

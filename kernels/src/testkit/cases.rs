@@ -7,6 +7,8 @@ use super::guard::Edge;
 pub enum Family {
     /// Uniform in -1..1.
     Uniform,
+    /// Normal, mean 0, deviation 1: what is timed.
+    Normal,
     /// `exp` of a normal variable of deviation 2: positive, over several orders of magnitude.
     Lognormal,
     /// Row almost equal to the query: differences and signed sums cancel.
@@ -35,8 +37,9 @@ pub enum Family {
 
 impl Family {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Uniform,
+        Self::Normal,
         Self::Lognormal,
         Self::Cancelling,
         Self::Subnormal,
@@ -96,7 +99,7 @@ impl Random {
     }
 }
 
-/// An element that operands are made of.
+/// An element that operands are made of: a number without padding, and every bit pattern is one.
 pub trait Element: Copy + Default + PartialEq + core::fmt::Debug + Send + Sync + 'static {
     /// The kinds of numbers that make sense for it.
     const FAMILIES: &'static [Family];
@@ -117,6 +120,7 @@ impl Element for f32 {
 
     fn draw(random: &mut Random, family: Family) -> f32 {
         match family {
+            Family::Normal => random.normal() as f32,
             Family::Lognormal => (2.0 * random.normal()).exp() as f32,
             Family::Subnormal => {
                 let sign = ((random.bits() & 1) as u32) << 31;
@@ -215,6 +219,13 @@ pub fn row<T: Element>(
 pub enum Place {
     /// So many elements behind a 64-byte boundary.
     Offset(usize),
+    /// So many lines and then so many elements behind a 64-byte boundary.
+    Lines {
+        /// Lines of 64 bytes.
+        lines: usize,
+        /// Elements.
+        elements: usize,
+    },
     /// Against a page that faults.
     Edge(Edge),
 }
@@ -224,7 +235,7 @@ pub enum Place {
 pub enum Stride {
     /// So many elements between the end of a row and the next.
     Pad(usize),
-    /// Rounded up to 64 bytes.
+    /// Rounded up to 64 bytes; rows of bytes shorter than that to a power of two.
     Lines,
 }
 
@@ -276,14 +287,19 @@ impl Recipe {
             seed,
         }
     }
+}
 
+impl Stride {
     /// Elements from row to row, for rows of `len` elements of `size` bytes.
     #[must_use]
-    pub fn stride_of(&self, len: usize, size: usize) -> usize {
-        match self.stride {
-            Stride::Pad(pad) => (len + pad).max(1),
-            Stride::Lines => {
+    pub fn of(self, len: usize, size: usize) -> usize {
+        match self {
+            Self::Pad(pad) => (len + pad).max(1),
+            Self::Lines => {
                 let line = 64 / size.max(1);
+                if size == 1 && len < line {
+                    return len.next_power_of_two();
+                }
                 len.div_ceil(line).max(1) * line
             }
         }

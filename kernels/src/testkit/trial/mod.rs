@@ -67,7 +67,7 @@ pub(crate) trait Subject: Op {
     /// # Errors
     /// They do not fit into memory.
     fn operands(recipe: &Recipe) -> Result<Self::Operands, LayoutError>;
-    /// Bytes of one row of `dim` values.
+    /// Bytes from row to row of `dim` values, laid out as for timing.
     fn row_bytes(dim: usize) -> usize;
 }
 

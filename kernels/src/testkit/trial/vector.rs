@@ -8,7 +8,7 @@ use crate::kernel::{Bound, Op};
 use crate::layout::{LayoutError, RowsRef};
 use crate::shape::{Batch, Shape, VectorShape};
 use crate::testkit::bounds::Expected;
-use crate::testkit::cases::{Batches, Element, Family, Place, Random, Recipe};
+use crate::testkit::cases::{Batches, Element, Family, Place, Random, Recipe, Stride};
 use crate::testkit::verify::{Failure, Report, Value, judge_value};
 
 /// Elements that are drawn; a larger set repeats them. Enough that no cache holds a row twice by
@@ -60,7 +60,8 @@ impl<O: VectorSubject> Subject for O {
     }
 
     fn row_bytes(dim: usize) -> usize {
-        O::row_len(dim) * size_of::<CodeOf<O>>()
+        let size = size_of::<CodeOf<O>>();
+        Stride::Lines.of(O::row_len(dim), size) * size
     }
 }
 
@@ -75,7 +76,7 @@ struct Window {
 type TruthOf<Q, C> = fn(usize, &[Q], &[C]) -> Truth;
 
 /// A query, rows, norms and ids.
-pub struct VectorOperands<Q, C, V, N> {
+pub struct VectorOperands<Q: Element, C: Element, V, N> {
     path: String,
     truth: TruthOf<Q, C>,
     all_rows: bool,
@@ -101,7 +102,7 @@ fn new<O: VectorSubject>(recipe: &Recipe) -> Result<OperandsOf<O>, LayoutError> 
     let (dim, rows) = (recipe.dim, recipe.rows);
     let query = O::query(&mut random, recipe.family, dim);
     let row_len = O::row_len(dim);
-    let stride = recipe.stride_of(row_len, size_of::<CodeOf<O>>());
+    let stride = recipe.stride.of(row_len, size_of::<CodeOf<O>>());
     rows.checked_mul(stride).ok_or(LayoutError::TooLarge { rows, dim })?;
     let drawn = rows.min((DRAWN / stride).max(64));
     let mut elements: Vec<CodeOf<O>> = Vec::with_capacity(drawn * stride);
@@ -321,7 +322,7 @@ impl<O: VectorSubject> Operands<O> for OperandsOf<O> {
     }
 }
 
-struct Pairwise<'t, Q, C, V, N, F> {
+struct Pairwise<'t, Q: Element, C: Element, V, N, F> {
     operands: &'t VectorOperands<Q, C, V, N>,
     pair: F,
     out: Vec<V>,
@@ -387,7 +388,7 @@ fn windows(recipe: &Recipe, all_rows: bool, random: &mut Random) -> (Vec<u32>, V
     (ids, windows, per)
 }
 
-impl<Q, C, V, N> core::fmt::Debug for VectorOperands<Q, C, V, N> {
+impl<Q: Element, C: Element, V, N> core::fmt::Debug for VectorOperands<Q, C, V, N> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("VectorOperands").field("dim", &self.dim).finish_non_exhaustive()
     }
