@@ -166,14 +166,15 @@ fn strip<S: Simd, const U: usize, const R: usize>(
     for (i, &w) in single.iter().enumerate() {
         add_row(s, w, &rows.row(R * turns.len() + i)[part.clone()], &mut acc[0]);
     }
-    for r in 1..R {
-        for u in 0..U {
-            acc[0][u] = s.add(acc[0][u], acc[r][u]);
+    let mut sum = acc[0];
+    for part in &acc[1..] {
+        for (sum, &part) in sum.iter_mut().zip(part) {
+            *sum = s.add(*sum, part);
         }
     }
     if let Some(out) = s.chunks_mut(&mut out[part]).0.first_chunk_mut::<U>() {
         for u in 0..U {
-            s.store(acc[0][u], &mut out[u]);
+            s.store(sum[u], &mut out[u]);
         }
     }
 }

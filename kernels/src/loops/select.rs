@@ -85,15 +85,15 @@ fn run<S: Sift, const U: usize>(
     let mut id = first;
     for group in groups {
         let mut smallest = s.load(&group[0]);
-        for u in 1..U {
-            smallest = s.min(s.load(&group[u]), smallest);
+        for chunk in &group[1..] {
+            smallest = s.min(s.load(chunk), smallest);
         }
         // A NaN in the first register stays in the minimum, and counts as small: then the lanes
         // are looked at one by one.
         if s.any_at_most(smallest, *limit) {
             make_room(s, top, ascending, limit);
-            for u in 0..U {
-                let x = s.load(&group[u]);
+            for (u, chunk) in group.iter().enumerate() {
+                let x = s.load(chunk);
                 let mask = s.at_most(x, *limit);
                 write(s, x, mask, id.wrapping_add((u * S::LANES) as u32), top);
             }
@@ -122,35 +122,40 @@ fn make_room<S: Sift>(s: S, top: &mut TopK, ascending: bool, limit: &mut S::V) {
 /// Writes down the lanes that a mask names.
 #[inline(always)]
 fn write<S: Sift>(s: S, x: S::V, mask: u32, first: u32, top: &mut TopK) {
-    if mask != 0
-        && let Some(out) = top.keys.get_mut(top.len..).and_then(|k| k.first_chunk_mut::<SLACK>())
-    {
+    // No test of the mask: which register of a group holds the hit is a coin that the CPU guesses
+    // wrong, and writing nothing costs less.
+    if let Some(out) = top.keys.get_mut(top.len..).and_then(|k| k.first_chunk_mut::<SLACK>()) {
         top.len += s.write_keys(x, mask, first, out);
     }
 }
 
-/// Scores of a block whose minimum is taken before it is compared: so short that it is still in the
-/// nearest cache when it is searched for the index.
-const BLOCK: usize = 2048;
+/// Scores of a block whose minimum is taken before it is compared: so short that looking for the
+/// index in it costs little.
+const BLOCK: usize = 1024;
 
 /// The smallest score and the lowest index where it stands; NaN is passed over.
 #[inline(always)]
 pub(crate) fn argmin<S: Sift>(s: S, scores: &[f32]) -> Option<Scored> {
-    let (mut best, mut at) = (f32::INFINITY, None);
+    let (mut best, mut from) = (f32::INFINITY, 0);
+    // Smaller than the best is at most the next number below it.
+    let mut below = s.splat(best.next_down());
     for (i, block) in scores.chunks(BLOCK).enumerate() {
         let smallest = block_min::<S, 8>(s, block);
-        if smallest < best {
-            (best, at) = (smallest, Some(i * BLOCK));
+        // Seldom true after a few blocks, so the lanes are seldom reduced to one.
+        if s.at_most(smallest, below) != 0 {
+            best = s.min_lane(smallest);
+            below = s.splat(best.next_down());
+            from = i * BLOCK;
         }
     }
-    // Infinity is the minimum only if nothing is smaller.
-    let from = at.unwrap_or(0);
+    // Infinity, if nothing was smaller, stands anywhere or nowhere.
     let position = from + position(s, scores.get(from..)?, best)?;
     Some(Scored { id: position as u32, score: *scores.get(position)? })
 }
 
+/// The smallest scores, lane by lane; infinity where there is none.
 #[inline(always)]
-fn block_min<S: Sift, const U: usize>(s: S, x: &[f32]) -> f32 {
+fn block_min<S: Sift, const U: usize>(s: S, x: &[f32]) -> S::V {
     let (chunks, tail) = s.chunks(x);
     let (groups, single) = chunks.as_chunks::<U>();
     let mut acc = [s.splat(f32::INFINITY); U];
@@ -169,11 +174,10 @@ fn block_min<S: Sift, const U: usize>(s: S, x: &[f32]) -> f32 {
             acc[u] = s.min(acc[u + live], acc[u]);
         }
     }
-    let mut smallest = s.min_lane(acc[0]);
     for &x in tail {
-        smallest = if x < smallest { x } else { smallest };
+        acc[0] = s.min(s.splat(x), acc[0]);
     }
-    smallest
+    acc[0]
 }
 
 /// Where a value first stands.

@@ -130,7 +130,7 @@ impl TopK {
 }
 
 /// Keys beyond twice k.
-const ROOM: usize = 256 + GROUP_MAX + SLACK;
+const ROOM: usize = 64 + GROUP_MAX + SLACK;
 
 /// A score that is not NaN, and an id, as one integer that orders like (score, id).
 #[inline(always)]

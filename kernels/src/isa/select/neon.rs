@@ -23,19 +23,19 @@ impl Sift for Neon {
     #[inline(always)]
     fn any_at_most(self, x: float32x4_t, limit: float32x4_t) -> bool {
         // SAFETY: the token proves NEON.
-        unsafe { vmaxvq_u32(vcleq_f32(x, limit)) != 0 }
+        unsafe { any_at_most(x, limit) }
     }
 
     #[inline(always)]
     fn at_most(self, x: float32x4_t, limit: float32x4_t) -> u32 {
         // SAFETY: the token proves NEON.
-        unsafe { mask(vcleq_f32(x, limit)) }
+        unsafe { at_most(x, limit) }
     }
 
     #[inline(always)]
     fn equal(self, x: float32x4_t, y: float32x4_t) -> u32 {
         // SAFETY: the token proves NEON.
-        unsafe { mask(vceqq_f32(x, y)) }
+        unsafe { equal(x, y) }
     }
 
     #[inline(always)]
@@ -49,6 +49,27 @@ impl Sift for Neon {
 
 /// The lowest bits of the lanes.
 static BITS: [u32; 4] = [1, 2, 4, 8];
+
+/// Whether a lane is at most the limit.
+#[inline]
+#[target_feature(enable = "neon")]
+fn any_at_most(x: float32x4_t, limit: float32x4_t) -> bool {
+    vmaxvq_u32(vcleq_f32(x, limit)) != 0
+}
+
+/// A bit for each lane that is at most the limit.
+#[inline]
+#[target_feature(enable = "neon")]
+fn at_most(x: float32x4_t, limit: float32x4_t) -> u32 {
+    mask(vcleq_f32(x, limit))
+}
+
+/// A bit for each lane that equals.
+#[inline]
+#[target_feature(enable = "neon")]
+fn equal(x: float32x4_t, y: float32x4_t) -> u32 {
+    mask(vceqq_f32(x, y))
+}
 
 /// A bit for each lane whose bits are all set.
 #[inline]

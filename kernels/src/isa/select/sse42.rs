@@ -23,19 +23,19 @@ impl Sift for Sse42 {
     #[inline(always)]
     fn any_at_most(self, x: __m128, limit: __m128) -> bool {
         // SAFETY: the token proves SSE.
-        unsafe { signs(_mm_cmpngt_ps(x, limit)) != 0 }
+        unsafe { not_above(x, limit) != 0 }
     }
 
     #[inline(always)]
     fn at_most(self, x: __m128, limit: __m128) -> u32 {
         // SAFETY: the token proves SSE.
-        unsafe { signs(_mm_cmple_ps(x, limit)) }
+        unsafe { at_most(x, limit) }
     }
 
     #[inline(always)]
     fn equal(self, x: __m128, y: __m128) -> u32 {
         // SAFETY: the token proves SSE.
-        unsafe { signs(_mm_cmpeq_ps(x, y)) }
+        unsafe { equal(x, y) }
     }
 
     #[inline(always)]
@@ -47,11 +47,25 @@ impl Sift for Sse42 {
     }
 }
 
-/// The signs of the lanes.
+/// A bit for each lane that is not above the limit, NaN included.
 #[inline]
 #[target_feature(enable = "sse")]
-fn signs(v: __m128) -> u32 {
-    _mm_movemask_ps(v).cast_unsigned()
+fn not_above(x: __m128, limit: __m128) -> u32 {
+    _mm_movemask_ps(_mm_cmpngt_ps(x, limit)).cast_unsigned()
+}
+
+/// A bit for each lane that is at most the limit.
+#[inline]
+#[target_feature(enable = "sse")]
+fn at_most(x: __m128, limit: __m128) -> u32 {
+    _mm_movemask_ps(_mm_cmple_ps(x, limit)).cast_unsigned()
+}
+
+/// A bit for each lane that equals.
+#[inline]
+#[target_feature(enable = "sse")]
+fn equal(x: __m128, y: __m128) -> u32 {
+    _mm_movemask_ps(_mm_cmpeq_ps(x, y)).cast_unsigned()
 }
 
 /// The smallest lane.

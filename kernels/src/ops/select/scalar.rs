@@ -9,12 +9,12 @@ use crate::shape::select::{Scored, TopK, key, scored};
 
 /// Every score is written down; when the scratch is full, all but the k smallest are dropped.
 fn all_entry(scores: &[f32], first: u32, top: &mut TopK) {
-    for (&score, id) in scores.iter().zip(first..=u32::MAX) {
+    for (i, &score) in scores.iter().enumerate() {
         if !score.is_nan() {
             if top.len == top.keys.len() {
                 top.prune();
             }
-            top.keys[top.len] = key(score, id);
+            top.keys[top.len] = key(score, first.wrapping_add(i as u32));
             top.len += 1;
         }
     }
@@ -25,20 +25,23 @@ fn all_entry(scores: &[f32], first: u32, top: &mut TopK) {
 fn heap_entry(scores: &[f32], first: u32, top: &mut TopK) {
     top.prune();
     let k = top.k();
-    let mut offered = scores.iter().zip(first..=u32::MAX).filter(|(score, _)| !score.is_nan());
+    let mut offered = scores.iter().enumerate();
     while top.len < k {
-        let Some((&score, id)) = offered.next() else { return };
-        top.keys[top.len] = key(score, id);
-        top.len += 1;
+        let Some((i, &score)) = offered.next() else { return };
+        if !score.is_nan() {
+            top.keys[top.len] = key(score, first.wrapping_add(i as u32));
+            top.len += 1;
+        }
     }
     let heap = &mut top.keys[..k];
     for i in (0..k / 2).rev() {
         sift_down(heap, i);
     }
     let mut worst = scored(heap[0]).score;
-    for (&score, id) in offered {
+    for (i, &score) in offered {
+        // False for NaN.
         if score <= worst {
-            let new = key(score, id);
+            let new = key(score, first.wrapping_add(i as u32));
             if new < heap[0] {
                 heap[0] = new;
                 sift_down(heap, 0);

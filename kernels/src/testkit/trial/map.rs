@@ -68,6 +68,11 @@ impl Vectors {
         Ok(Self { memory: Placed::repeated(&elements, total, place)?, dim, stride })
     }
 
+    /// One vector, at less cost than through [`Vectors::rows`]: short calls are timed.
+    fn get(&self, i: usize) -> &[f32] {
+        &self.memory.get()[i * self.stride..][..self.dim]
+    }
+
     fn rows(&self) -> RowsRef<'_, f32> {
         RowsRef::new(self.memory.get(), self.dim, self.stride).expect("laid out by `new`")
     }
@@ -156,7 +161,7 @@ impl MapOperands {
             // What is changed in place began as the first window's, whichever window it is.
             let began = O::IN_PLACE && j + 1 == O::INPUTS;
             let window = if began { 0 } else { window % self.windows };
-            *v = input.rows().row(window * self.per + i);
+            *v = input.get(window * self.per + i);
         }
         all
     }
