@@ -46,6 +46,8 @@ macro_rules! maps {
             {
                 $(let whole = $s.chunks($x).0; let $x = whole.as_chunks::<TURN>();)+
                 let (turns, single) = $s.chunks_mut(out).0.as_chunks_mut::<TURN>();
+                // Cut to one length, so that the loops check no index.
+                $(let $x = (&$x.0[..turns.len()], &$x.1[..single.len()]);)+
                 for (i, o) in turns.iter_mut().enumerate() {
                     $(let $x = &$x.0[i];)+
                     for u in 0..TURN {

@@ -1,7 +1,7 @@
 //! Choosing among scores: the k smallest, and the smallest.
 
 use crate::isa::select::Sift;
-use crate::shape::select::{GROUP_MAX, SLACK, Scored, TopK};
+use crate::shape::select::{GROUP_MAX, SLACK, Scored, TopK, key, scored};
 
 /// The limit as the loop compares with it: every score that may be needed is at most this.
 ///
@@ -58,16 +58,20 @@ fn guess(scores: &[f32], k: usize) -> Option<f32> {
     }
     // Lengths with a factor in common are no trouble here: the step only spreads the sample.
     let step = scores.len() / SAMPLE;
-    let mut sample = [f32::INFINITY; SAMPLE];
+    // As the upper halves of keys: integers are selected faster than floats.
+    let mut sample = [u32::MAX; SAMPLE];
     for (o, &x) in sample.iter_mut().zip(scores.iter().step_by(step)) {
-        *o = if x.is_nan() { f32::INFINITY } else { x };
+        if !x.is_nan() {
+            *o = (key(x, 0) >> 32) as u32;
+        }
     }
     // The r-th of a sample has rank r n / s, give or take its square root: three of these aside,
     // it is above k.
     let expected = k as f32 * SAMPLE as f32 / scores.len() as f32;
     let rank = (expected + 3.0 * expected.sqrt() + 2.0) as usize;
-    let (_, limit, _) = sample.select_nth_unstable_by(rank.min(SAMPLE - 1), f32::total_cmp);
-    (*limit < f32::INFINITY).then_some(*limit)
+    let (_, &mut limit, _) = sample.select_nth_unstable(rank.min(SAMPLE - 1));
+    let limit = scored(u64::from(limit) << 32).score;
+    (limit < f32::INFINITY).then_some(limit)
 }
 
 #[inline(always)]

@@ -1,14 +1,14 @@
-//! Operands of the shapes that make vectors from vectors, and of a graph's edges.
+//! Operands of the shapes that make vectors from vectors.
 //!
 //! In a recipe `rows` are vectors, and one value of a trial is one vector read: a whole call of a
-//! `map`, a row of a `combine`, an edge of `edges`.
+//! `map`, a row of a `combine`.
 
 use super::memory::Placed;
 use super::{Misfit, Operands, Reads};
 use crate::kernel::{Bound, Op};
 use crate::layout::{LayoutError, RowsRef};
-use crate::shape::{Combine, Edges, Shape};
-use crate::testkit::bounds::{Expected, UNIT_ROUNDOFF, expected, gamma};
+use crate::shape::{Combine, Shape};
+use crate::testkit::bounds::{Expected, expected};
 use crate::testkit::cases::{self, Batches, Element, Family, Place, Random, Recipe};
 use crate::testkit::oracle::Exact;
 use crate::testkit::verify::{Failure, Report, Value, judge_value};
@@ -38,15 +38,15 @@ pub(crate) trait MapSubject: Op {
 
 /// Vectors in memory, one after the other.
 #[derive(Debug)]
-struct Vectors {
-    memory: Placed<f32>,
-    dim: usize,
-    stride: usize,
+pub(super) struct Vectors {
+    pub(super) memory: Placed<f32>,
+    pub(super) dim: usize,
+    pub(super) stride: usize,
 }
 
 impl Vectors {
     /// Vectors by a recipe; `near` makes those of the families that cancel.
-    fn new(
+    pub(super) fn new(
         random: &mut Random,
         recipe: &Recipe,
         place: Place,
@@ -73,13 +73,13 @@ impl Vectors {
         &self.memory.get()[i * self.stride..][..self.dim]
     }
 
-    fn rows(&self) -> RowsRef<'_, f32> {
+    pub(super) fn rows(&self) -> RowsRef<'_, f32> {
         RowsRef::new(self.memory.get(), self.dim, self.stride).expect("laid out by `new`")
     }
 }
 
 /// So many rows a window, and how many windows.
-fn windows(recipe: &Recipe) -> (usize, usize) {
+pub(super) fn windows(recipe: &Recipe) -> (usize, usize) {
     match recipe.batches {
         Batches::Whole => (recipe.rows, 1),
         Batches::Windows { per } => {
@@ -99,7 +99,7 @@ pub struct Outputs {
 }
 
 impl Outputs {
-    fn new(count: usize, dim: usize) -> Self {
+    pub(super) fn new(count: usize, dim: usize) -> Self {
         let stride = dim.next_multiple_of(MARGIN) + MARGIN;
         let memory = vec![f32::SPOILT; count * stride + 2 * MARGIN];
         let aligned = memory.as_ptr().align_offset(64);
@@ -107,8 +107,15 @@ impl Outputs {
         Self { memory, start, dim, stride }
     }
 
-    fn get(&mut self, i: usize) -> &mut [f32] {
+    pub(super) fn get(&mut self, i: usize) -> &mut [f32] {
         &mut self.memory[self.start + i * self.stride..][..self.dim]
+    }
+
+    /// The first output, to read; and the first element that lies outside every output of `count`
+    /// and is not what it was.
+    pub(super) fn first(&self, count: usize) -> (&[f32], Option<(usize, f32)>) {
+        let beside = self.written_beside(count).map(|at| (at, self.memory[at]));
+        (&self.memory[self.start..][..self.dim], beside)
     }
 
     /// Whether the element at a place of the memory belongs to an output.
@@ -359,175 +366,45 @@ impl<O: Op<Shape = Combine>> Operands<O> for CombineOperands {
     }
 }
 
-/// Rows, edges between them, and a weight for each edge.
-#[derive(Debug)]
-pub struct EdgeOperands {
-    rows: Vectors,
-    edges: Vec<(u32, u32)>,
-    weights: Vec<f32>,
-    per: usize,
-    windows: usize,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::f32::map::{Axpy, Sub, WeightedSum};
 
-impl EdgeOperands {
-    pub(crate) fn new(recipe: &Recipe) -> Result<Self, LayoutError> {
-        let mut random = Random::new(recipe.seed);
-        let query: Vec<f32> = cases::query(&mut random, recipe.family, recipe.dim);
-        let rows = Vectors::new(&mut random, recipe, recipe.rows_at, &query)?;
-        let (per, windows) = windows(recipe);
-        // Loops, repeated edges and both directions occur: nothing says that they do not.
-        let node = |random: &mut Random| random.below(recipe.rows) as u32;
-        let edges: Vec<(u32, u32)> = (0..if recipe.rows == 0 { 0 } else { per * windows })
-            .map(|_| (node(&mut random), node(&mut random)))
-            .collect();
-        let weights = edges.iter().map(|_| (2.0 * random.unit() - 0.5) as f32).collect();
-        Ok(Self { rows, edges, weights, per, windows })
-    }
-
-    fn window(&self, window: usize) -> (&[(u32, u32)], &[f32]) {
-        let from = window % self.windows * self.per;
-        (&self.edges[from..from + self.per], &self.weights[from..from + self.per])
-    }
-
-    /// What one edge must come to.
-    fn truth(&self, (s, t): (u32, u32), w: f32) -> (Expected, f64) {
-        let (a, b) = (self.rows.rows().row(s as usize), self.rows.rows().row(t as usize));
-        let exact = crate::testkit::oracle::exact("l2sq", a, b);
-        let w = f64::from(w);
-        let truth = match expected("l2sq", a.len(), &exact, false) {
-            Expected::Within { value, error } => {
-                let rounding =
-                    2.0 * UNIT_ROUNDOFF * (w * value).abs() + f64::from(f32::from_bits(1));
-                Expected::Within { value: w * value, error: w.abs() * error + rounding }
+    /// Outputs that a right kernel would leave, then one fault.
+    fn judged<O: MapSubject>(fault: impl FnOnce(&mut Outputs)) -> bool {
+        let operands = MapOperands::new::<O>(&Recipe::plain(19, 3, 1)).unwrap();
+        let mut out = Operands::<O>::blank(&operands);
+        for i in 0..3 {
+            let x = operands.vectors::<O>(0, i);
+            for (j, o) in out.get(i).iter_mut().enumerate() {
+                let at = |v: &[f32]| v.get(j).copied().unwrap_or(0.0);
+                *o = match O::truth([at(x[0]), at(x[1]), at(x[2])], operands.k).0 {
+                    Expected::Exactly(value) => value,
+                    Expected::Within { value, .. } => value as f32,
+                    other => panic!("{other:?}"),
+                };
             }
-            Expected::Infinity if w > 0.0 => Expected::Infinity,
-            Expected::Infinity if w < 0.0 => Expected::MinusInfinity,
-            Expected::Infinity => Expected::Nan,
-            other => other,
-        };
-        (truth, (w * exact.scale).abs())
-    }
-}
-
-/// The expectation for a sum of values whose expectations are known.
-fn total_of(parts: &[Expected]) -> Expected {
-    let (mut value, mut error, mut scale) = (0.0, 0.0, 0.0f64);
-    let (mut up, mut down) = (false, false);
-    for part in parts {
-        match *part {
-            Expected::Within { value: v, error: e } => {
-                (value, error, scale) = (value + v, error + e, scale + v.abs());
-            }
-            Expected::Infinity => up = true,
-            Expected::MinusInfinity => down = true,
-            Expected::Nan => return Expected::Nan,
-            _ => return Expected::Anything,
         }
-    }
-    match (up, down) {
-        (true, true) => Expected::Nan,
-        (true, false) => Expected::Infinity,
-        (false, true) => Expected::MinusInfinity,
-        (false, false) if scale > 0.5 * f64::from(f32::MAX) => Expected::Anything,
-        (false, false) => {
-            let rounding = gamma(2) * scale + f64::from(f32::from_bits(1));
-            Expected::Within { value, error: error + rounding }
-        }
-    }
-}
-
-/// The outputs of a window of edges, and their sum.
-#[derive(Clone, Debug)]
-pub struct Energies {
-    per_edge: Outputs,
-    total: f32,
-}
-
-impl<O: Op<Shape = Edges>> Operands<O> for EdgeOperands {
-    type Out = Energies;
-
-    fn windows(&self) -> usize {
-        self.windows
+        fault(&mut out);
+        Operands::<O>::judge(&operands, 0, &out).is_ok()
     }
 
-    fn values(&self) -> usize {
-        self.per
+    #[test]
+    fn planted_faults_are_caught() {
+        assert!(judged::<Sub>(|_| ()), "the right outputs must pass");
+        assert!(judged::<Axpy>(|_| ()), "the right outputs must pass");
+        assert!(!judged::<Sub>(|out| out.get(2)[18] = f32::SPOILT), "an element never written");
+        assert!(!judged::<Sub>(|out| out.get(1)[0] = out.get(1)[0].next_up()), "one unit off");
+        assert!(!judged::<Axpy>(|out| out.get(0)[17] *= 1.0 + 1e-6), "beyond the bound");
+        let behind = |out: &mut Outputs| out.memory[out.start + 19] = 0.0;
+        assert!(!judged::<Sub>(behind), "an element written beside the output");
     }
 
-    fn bytes_per_value(&self) -> f64 {
-        (2 * self.rows.dim * size_of::<f32>()) as f64
-    }
-
-    fn reads(&self, window: usize, reads: Reads) -> Vec<&[u8]> {
-        let rows = self.rows.rows();
-        if reads == Reads::InSequence {
-            let twice = (0..2 * self.per).map(|i| i % rows.len().max(1));
-            return twice.map(|i| f32::bytes(rows.row(i))).collect();
-        }
-        let ends = self.window(window).0.iter().flat_map(|&(s, t)| [s, t]);
-        ends.map(|id| f32::bytes(rows.row(id as usize))).collect()
-    }
-
-    fn blank(&self) -> Energies {
-        Energies { per_edge: Outputs::new(1, self.per), total: f32::SPOILT }
-    }
-
-    fn run(&self, bound: &Bound<Edges>, window: usize, values: usize, out: &mut Energies) {
-        let (edges, weights) = self.window(window);
-        let count = edges.len().min(values);
-        let per_edge = &mut out.per_edge.get(0)[..count];
-        out.total = bound.call(self.rows.rows(), &edges[..count], &weights[..count], per_edge);
-    }
-
-    fn judge(&self, window: usize, out: &Energies) -> Result<Report, Failure> {
-        let (edges, weights) = self.window(window);
-        let mut report = Report::default();
-        let fail = |output, found: f32, expected| Failure {
-            op: format!("{}/{}/edges", O::ENCODING, O::METRIC),
-            dim: self.rows.dim,
-            output,
-            found: f64::from(found),
-            expected,
-        };
-        let per_edge = &out.per_edge;
-        if let Some(at) = per_edge.written_beside(1) {
-            let found = per_edge.memory[at];
-            return Err(fail(at, found, "nothing written beside the output".to_owned()));
-        }
-        let mut parts = Vec::with_capacity(edges.len());
-        let found = &per_edge.memory[per_edge.start..][..self.per];
-        for (i, ((&edge, &w), &found)) in edges.iter().zip(weights).zip(found).enumerate() {
-            let (truth, scale) = self.truth(edge, w);
-            judge_value(found, &truth, scale, &mut report)
-                .map_err(|expected| fail(i, found, expected))?;
-            parts.push(truth);
-        }
-        judge_value(out.total, &total_of(&parts), 0.0, &mut report)
-            .map_err(|expected| fail(edges.len(), out.total, expected))?;
-        Ok(report)
-    }
-
-    fn misfits<'a>(&'a self, bound: &'a Bound<Edges>) -> Vec<Misfit<'a>> {
-        let (edges, weights) = self.window(0);
-        let rows = self.rows.rows();
-        type Call<'a> = (RowsRef<'a, f32>, Vec<(u32, u32)>, &'a [f32], usize);
-        let run = move |(rows, edges, weights, length): Call<'a>| {
-            Box::new(move || {
-                let _: f32 = bound.call(rows, &edges, weights, &mut vec![0.0; length]);
-            })
-        };
-        let mut lost = edges.to_vec();
-        lost[edges.len() - 1].1 = rows.len() as u32;
-        let (edges, count) = (edges.to_vec(), edges.len());
-        let mut all: Vec<Misfit<'a>> = vec![
-            ("a weight too few", run((rows, edges.clone(), &weights[1..], count))),
-            ("an output too many", run((rows, edges.clone(), weights, count + 1))),
-            ("an edge to no row", run((rows, lost, weights, count))),
-        ];
-        let narrow = RowsRef::new(self.rows.memory.get(), self.rows.dim - 1, self.rows.stride);
-        if let Ok(narrow) = narrow {
-            all.push(("shorter rows", run((narrow, edges, weights, count))));
-        }
-        all
+    #[test]
+    fn a_wrong_weighted_sum_is_caught() {
+        let operands = CombineOperands::new(&Recipe::plain(5, 4, 1)).unwrap();
+        let blank = Operands::<WeightedSum>::blank(&operands);
+        assert!(Operands::<WeightedSum>::judge(&operands, 0, &blank).is_err());
     }
 }

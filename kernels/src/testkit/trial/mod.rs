@@ -4,6 +4,7 @@
 //! operands from it ([`Subject`]), binds variants to them ([`Trial::bind`]), and judges what comes
 //! out ([`Work::verify`]).
 
+mod edges;
 mod map;
 mod memory;
 mod select;
@@ -11,7 +12,8 @@ mod vector;
 
 use std::any::Any;
 
-pub use map::{CombineOperands, EdgeOperands, Energies, MapOperands, Outputs};
+pub use edges::{EdgeOperands, Energies};
+pub use map::{CombineOperands, MapOperands, Outputs};
 pub(crate) use map::{MapSubject, sum_of};
 pub use memory::Placed;
 pub use select::{ArgminOperands, Found, SelectOperands};
