@@ -28,6 +28,28 @@ fn store_last<S: Simd>(s: S, v: S::V, out: &mut [f32]) {
     }
 }
 
+/// Slices side by side, and the pattern of their elements.
+macro_rules! zipped {
+    ($a:ident) => {
+        $a.iter()
+    };
+    ($a:ident $b:ident) => {
+        $a.iter().zip($b)
+    };
+    ($a:ident $b:ident $c:ident) => {
+        $a.iter().zip($b).zip($c)
+    };
+    (@each $a:ident) => {
+        $a
+    };
+    (@each $a:ident $b:ident) => {
+        ($a, $b)
+    };
+    (@each $a:ident $b:ident $c:ident) => {
+        (($a, $b), $c)
+    };
+}
+
 macro_rules! maps {
     ($($(#[$doc:meta])* $name:ident $s:ident ($($x:ident)+; $($k:ident)?) $each:expr;)*) => {$(
         $(#[$doc])*
@@ -46,17 +68,23 @@ macro_rules! maps {
             {
                 $(let whole = $s.chunks($x).0; let $x = whole.as_chunks::<TURN>();)+
                 let (turns, single) = $s.chunks_mut(out).0.as_chunks_mut::<TURN>();
-                // Cut to one length, so that the loops check no index.
-                $(let $x = (&$x.0[..turns.len()], &$x.1[..single.len()]);)+
-                for (i, o) in turns.iter_mut().enumerate() {
-                    $(let $x = &$x.0[i];)+
-                    for u in 0..TURN {
-                        $(let $x = $s.load(&$x[u]);)+
-                        $s.store($each, &mut o[u]);
+                {
+                    $(let $x = $x.0;)+
+                    for (o, zipped!(@each $($x)+)) in turns.iter_mut().zip(zipped!($($x)+)) {
+                        // Four results, then four stores: stores between the loads cost a tenth.
+                        let mut v = [$s.zero(); TURN];
+                        for u in 0..TURN {
+                            $(let $x = $s.load(&$x[u]);)+
+                            v[u] = $each;
+                        }
+                        for u in 0..TURN {
+                            $s.store(v[u], &mut o[u]);
+                        }
                     }
                 }
-                for (i, o) in single.iter_mut().enumerate() {
-                    $(let $x = $s.load(&$x.1[i]);)+
+                $(let $x = $x.1;)+
+                for (o, zipped!(@each $($x)+)) in single.iter_mut().zip(zipped!($($x)+)) {
+                    $(let $x = $s.load($x);)+
                     $s.store($each, o);
                 }
             }
@@ -96,9 +124,12 @@ pub(crate) fn axpy<S: Simd>(s: S, k: f32, x: &[f32], y: &mut [f32]) {
     let (turns_x, single_x) = s.chunks(x).0.as_chunks::<TURN>();
     let (turns_y, single_y) = s.chunks_mut(y).0.as_chunks_mut::<TURN>();
     for (y, x) in turns_y.iter_mut().zip(turns_x) {
+        let mut sum = [s.zero(); TURN];
         for u in 0..TURN {
-            let sum = s.mul_add(k, s.load(&x[u]), s.load(&y[u]));
-            s.store(sum, &mut y[u]);
+            sum[u] = s.mul_add(k, s.load(&x[u]), s.load(&y[u]));
+        }
+        for u in 0..TURN {
+            s.store(sum[u], &mut y[u]);
         }
     }
     for (y, x) in single_y.iter_mut().zip(single_x) {
