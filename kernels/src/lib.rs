@@ -42,6 +42,7 @@ pub use kernel::{AnyOp, BindError, Bound, Technique, VariantMeta};
 pub use layout::{AlignedRows, LayoutError, RowsRef};
 pub use registry::{find, ops};
 pub use set::{F32Kernels, FORCE_VAR, Forced, Metric, Residence};
+pub use shape::{Argmin, Combine, Edges, Map1, Map2, Map3, Scored, Select, TopK, Update};
 pub use shape::{
     Batch, CodeNorms, Gather, GatherNorms, Pair, PairNorms, Row, Scan, ScanNorms, Shape,
     VectorShape, cosine_from_norms, inv_norm,

@@ -20,6 +20,11 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn chunks_mut(self, x: &mut [f32]) -> (&mut [Self::Chunk], &mut [f32]) {
+        x.as_chunks_mut()
+    }
+
+    #[inline(always)]
     fn zero(self) -> __m256 {
         // SAFETY: the token proves AVX.
         unsafe { _mm256_setzero_ps() }
@@ -38,6 +43,27 @@ impl Simd for Avx2 {
         let mask = unsafe { _mm256_loadu_si256(MASKS.as_ptr().wrapping_add(from).cast()) };
         // SAFETY: the token proves AVX; masked-off lanes are not read.
         unsafe { _mm256_maskload_ps(x.as_ptr(), mask) }
+    }
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> __m256 {
+        // SAFETY: the token proves AVX.
+        unsafe { _mm256_set1_ps(x) }
+    }
+
+    #[inline(always)]
+    fn store(self, v: __m256, out: &mut [f32; 8]) {
+        // SAFETY: the token proves AVX; the chunk has 8 elements; the store is unaligned.
+        unsafe { _mm256_storeu_ps(out.as_mut_ptr(), v) }
+    }
+
+    #[inline(always)]
+    fn store_partial(self, v: __m256, out: &mut [f32]) {
+        let from = 8 - out.len().min(8);
+        // SAFETY: the token proves AVX; `from <= 8`, so 8 masks follow it.
+        let mask = unsafe { _mm256_loadu_si256(MASKS.as_ptr().wrapping_add(from).cast()) };
+        // SAFETY: the token proves AVX; masked-off lanes are not written.
+        unsafe { _mm256_maskstore_ps(out.as_mut_ptr(), mask, v) }
     }
 
     #[inline(always)]

@@ -17,6 +17,11 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn chunks_mut(self, x: &mut [f32]) -> (&mut [Self::Chunk], &mut [f32]) {
+        x.as_chunks_mut()
+    }
+
+    #[inline(always)]
     fn zero(self) -> __m512 {
         // SAFETY: the token proves AVX-512F.
         unsafe { _mm512_setzero_ps() }
@@ -33,6 +38,25 @@ impl Simd for Avx512 {
         let mask = ((1u32 << x.len().min(16)) - 1) as __mmask16;
         // SAFETY: the token proves AVX-512F; masked-off lanes are not read.
         unsafe { _mm512_maskz_loadu_ps(mask, x.as_ptr()) }
+    }
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> __m512 {
+        // SAFETY: the token proves AVX-512F.
+        unsafe { _mm512_set1_ps(x) }
+    }
+
+    #[inline(always)]
+    fn store(self, v: __m512, out: &mut [f32; 16]) {
+        // SAFETY: the token proves AVX-512F; the chunk has 16 elements; the store is unaligned.
+        unsafe { _mm512_storeu_ps(out.as_mut_ptr(), v) }
+    }
+
+    #[inline(always)]
+    fn store_partial(self, v: __m512, out: &mut [f32]) {
+        let mask = ((1u32 << out.len().min(16)) - 1) as __mmask16;
+        // SAFETY: the token proves AVX-512F; masked-off lanes are not written.
+        unsafe { _mm512_mask_storeu_ps(out.as_mut_ptr(), mask, v) }
     }
 
     #[inline(always)]

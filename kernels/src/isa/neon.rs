@@ -17,6 +17,11 @@ impl Simd for Neon {
     }
 
     #[inline(always)]
+    fn chunks_mut(self, x: &mut [f32]) -> (&mut [Self::Chunk], &mut [f32]) {
+        x.as_chunks_mut()
+    }
+
+    #[inline(always)]
     fn zero(self) -> float32x4_t {
         // SAFETY: the token proves NEON.
         unsafe { vdupq_n_f32(0.0) }
@@ -35,6 +40,27 @@ impl Simd for Neon {
             *p = v;
         }
         self.load(&padded)
+    }
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> float32x4_t {
+        // SAFETY: the token proves NEON.
+        unsafe { vdupq_n_f32(x) }
+    }
+
+    #[inline(always)]
+    fn store(self, v: float32x4_t, out: &mut [f32; 4]) {
+        // SAFETY: the token proves NEON; the chunk has 4 elements.
+        unsafe { vst1q_f32(out.as_mut_ptr(), v) }
+    }
+
+    #[inline(always)]
+    fn store_partial(self, v: float32x4_t, out: &mut [f32]) {
+        let mut lanes = [0.0; 4];
+        self.store(v, &mut lanes);
+        for (o, &lane) in out.iter_mut().zip(&lanes) {
+            *o = lane;
+        }
     }
 
     #[inline(always)]

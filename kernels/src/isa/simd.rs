@@ -14,12 +14,20 @@ pub(crate) trait Simd: Copy + 'static {
 
     /// `x` as whole chunks and a rest of fewer than `LANES` elements.
     fn chunks(self, x: &[f32]) -> (&[Self::Chunk], &[f32]);
+    /// As [`Simd::chunks`], to write to.
+    fn chunks_mut(self, x: &mut [f32]) -> (&mut [Self::Chunk], &mut [f32]);
     /// All lanes zero.
     fn zero(self) -> Self::V;
     /// A whole chunk.
     fn load(self, x: &Self::Chunk) -> Self::V;
     /// The first `LANES` elements of `x`, or all of them and zeros; reads nothing beyond `x`.
     fn load_partial(self, x: &[f32]) -> Self::V;
+    /// All lanes `x`.
+    fn splat(self, x: f32) -> Self::V;
+    /// Writes a whole chunk.
+    fn store(self, v: Self::V, out: &mut Self::Chunk);
+    /// Writes the first `LANES` elements of `out`, or all of them; writes nothing beyond `out`.
+    fn store_partial(self, v: Self::V, out: &mut [f32]);
     /// `a + b`.
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
     /// `a - b`.

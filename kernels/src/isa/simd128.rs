@@ -18,6 +18,11 @@ impl Simd for Simd128 {
     }
 
     #[inline(always)]
+    fn chunks_mut(self, x: &mut [f32]) -> (&mut [Self::Chunk], &mut [f32]) {
+        x.as_chunks_mut()
+    }
+
+    #[inline(always)]
     fn zero(self) -> v128 {
         f32x4_splat(0.0)
     }
@@ -32,6 +37,26 @@ impl Simd for Simd128 {
     fn load_partial(self, x: &[f32]) -> v128 {
         let at = |i: usize| x.get(i).copied().unwrap_or(0.0);
         f32x4(at(0), at(1), at(2), at(3))
+    }
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> v128 {
+        f32x4_splat(x)
+    }
+
+    #[inline(always)]
+    fn store(self, v: v128, out: &mut [f32; 4]) {
+        // SAFETY: the chunk has 4 elements; the store is unaligned.
+        unsafe { v128_store(out.as_mut_ptr().cast(), v) }
+    }
+
+    #[inline(always)]
+    fn store_partial(self, v: v128, out: &mut [f32]) {
+        let mut lanes = [0.0; 4];
+        self.store(v, &mut lanes);
+        for (o, &lane) in out.iter_mut().zip(&lanes) {
+            *o = lane;
+        }
     }
 
     #[inline(always)]

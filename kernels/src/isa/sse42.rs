@@ -17,6 +17,11 @@ impl Simd for Sse42 {
     }
 
     #[inline(always)]
+    fn chunks_mut(self, x: &mut [f32]) -> (&mut [Self::Chunk], &mut [f32]) {
+        x.as_chunks_mut()
+    }
+
+    #[inline(always)]
     fn zero(self) -> __m128 {
         // SAFETY: the token proves SSE.
         unsafe { _mm_setzero_ps() }
@@ -33,6 +38,27 @@ impl Simd for Sse42 {
         let at = |i: usize| x.get(i).copied().unwrap_or(0.0);
         // SAFETY: the token proves SSE.
         unsafe { _mm_set_ps(at(3), at(2), at(1), at(0)) }
+    }
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> __m128 {
+        // SAFETY: the token proves SSE.
+        unsafe { _mm_set1_ps(x) }
+    }
+
+    #[inline(always)]
+    fn store(self, v: __m128, out: &mut [f32; 4]) {
+        // SAFETY: the token proves SSE; the chunk has 4 elements; the store is unaligned.
+        unsafe { _mm_storeu_ps(out.as_mut_ptr(), v) }
+    }
+
+    #[inline(always)]
+    fn store_partial(self, v: __m128, out: &mut [f32]) {
+        let mut lanes = [0.0; 4];
+        self.store(v, &mut lanes);
+        for (o, &lane) in out.iter_mut().zip(&lanes) {
+            *o = lane;
+        }
     }
 
     #[inline(always)]

@@ -14,6 +14,8 @@ pub(crate) mod select;
 pub(crate) mod tile;
 pub(crate) mod vector;
 
+pub use map::{Combine, Edges, Map1, Map2, Map3, Update};
+pub use select::{Argmin, Scored, Select, TopK};
 pub use vector::{
     Batch, CodeNorms, Gather, GatherNorms, Pair, PairNorms, Row, Scan, ScanNorms, VectorShape,
     cosine_from_norms, inv_norm,

@@ -13,6 +13,7 @@ pub(crate) mod arith;
 mod autovec;
 mod avx2;
 mod avx512;
+pub(crate) mod map;
 pub(crate) mod metric;
 mod neon;
 mod pulp;
@@ -51,6 +52,12 @@ pub(crate) static OPS: &[&dyn AnyOp] = &[
     &Erased::<F32<Linf, Scan<f32>>>::new(),
     &Erased::<F32<Linf, Gather<f32>>>::new(),
     &Erased::<F32<Dot, Row<f32>>>::new(),
+    &Erased::<map::Sub>::new(),
+    &Erased::<map::Scale>::new(),
+    &Erased::<map::Fma>::new(),
+    &Erased::<map::Axpy>::new(),
+    &Erased::<map::WeightedSum>::new(),
+    &Erased::<map::Residual>::new(),
 ];
 
 /// The operation of metric `M` in shape `S` on rows of `f32`.

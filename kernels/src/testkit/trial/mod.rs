@@ -4,12 +4,19 @@
 //! operands from it ([`Subject`]), binds variants to them ([`Trial::bind`]), and judges what comes
 //! out ([`Work::verify`]).
 
+mod edges;
+mod map;
 mod memory;
+mod select;
 mod vector;
 
 use std::any::Any;
 
+pub use edges::{EdgeOperands, Energies};
+pub use map::{CombineOperands, MapOperands, Outputs};
+pub(crate) use map::{MapSubject, sum_of};
 pub use memory::Placed;
+pub use select::{ArgminOperands, Found, SelectOperands};
 pub(crate) use vector::VectorSubject;
 pub use vector::{Truth, VectorOperands};
 
