@@ -91,6 +91,13 @@ impl<'a, T> RowsRef<'a, T> {
         unsafe { self.data.get_unchecked(i * self.stride..i * self.stride + self.dim) }
     }
 
+    /// All elements of all rows, if there is no gap between rows.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn contiguous(&self) -> Option<&'a [T]> {
+        (self.stride == self.dim).then_some(self.data)
+    }
+
     /// The rows `from..to`, as rows.
     ///
     /// # Panics

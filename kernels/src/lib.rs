@@ -40,9 +40,10 @@ pub mod winners;
 pub use isa::Level;
 pub use kernel::{AnyOp, BindError, Bound, Technique, VariantMeta};
 pub use layout::{AlignedRows, LayoutError, RowsRef};
+pub use ops::bits::{bits_u4_query, bits_u4_query_len};
 pub use registry::{find, ops};
 pub use set::{F32Kernels, FORCE_VAR, Forced, Metric, Residence};
 pub use shape::{
-    Batch, CodeNorms, Gather, GatherNorms, Pair, PairNorms, Row, Scan, ScanNorms, Shape,
-    VectorShape, cosine_from_norms, inv_norm,
+    Batch, CodeNorms, EncodeBits, Gather, GatherNorms, Pair, PairNorms, Row, Scan, ScanNorms,
+    Shape, VectorShape, cosine_from_norms, inv_norm,
 };

@@ -8,12 +8,14 @@
 
 pub(crate) mod block;
 pub(crate) mod encode;
+pub(crate) mod encode_bits;
 pub(crate) mod lut;
 pub(crate) mod map;
 pub(crate) mod select;
 pub(crate) mod tile;
 pub(crate) mod vector;
 
+pub use encode_bits::EncodeBits;
 pub use vector::{
     Batch, CodeNorms, Gather, GatherNorms, Pair, PairNorms, Row, Scan, ScanNorms, VectorShape,
     cosine_from_norms, inv_norm,
