@@ -162,6 +162,7 @@ ops! {
         at::avx512::stream::<Self, bits::JaccardRows<Avx512>, 4>(),
         at::avx512popcnt::scan::<Self, bits::JaccardRows<Avx512Popcnt>, 1>(),
         at::avx512popcnt::scan8::<Self, bits::JaccardRows<Avx512Popcnt>, 1>(),
+        variants::jaccard_r16(),
         at::avx512popcnt::stream::<Self, bits::JaccardRows<Avx512Popcnt>, 4>(),
         at::neon::scan::<Self, bits::JaccardRows<Neon>, 2>(),
         at::neon::stream::<Self, bits::JaccardRows<Neon>, 4>(),
@@ -208,6 +209,7 @@ ops! {
         at::avx512::scan_norms::<Self, bits::JaccardNorms<Avx512>, 1>(),
         at::avx512::stream_norms::<Self, bits::JaccardNorms<Avx512>, 4>(),
         at::avx512popcnt::scan_norms::<Self, bits::JaccardNorms<Avx512Popcnt>, 1>(),
+        variants::jaccard_norms_r16(),
         at::avx512popcnt::stream_norms::<Self, bits::JaccardNorms<Avx512Popcnt>, 4>(),
         at::neon::scan_norms::<Self, bits::JaccardNorms<Neon>, 2>(),
         at::neon::stream_norms::<Self, bits::JaccardNorms<Neon>, 4>(),
@@ -238,6 +240,7 @@ ops! {
         at::avx2::pair::<Self, bits::Planes<Avx2>, 4>(),
         at::avx512::pair::<Self, bits::Planes<Avx512>, 4>(),
         at::avx512popcnt::pair::<Self, bits::Planes<Avx512Popcnt>, 4>(),
+        variants::dot_fixed(),
         at::neon::pair::<Self, bits::Planes<Neon>, 4>(),
         at::simd128::pair::<Self, bits::Planes<Simd128>, 4>(),
     ]

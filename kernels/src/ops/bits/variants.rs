@@ -2,7 +2,7 @@
 //! and the library's.
 #![allow(unsafe_code, reason = "entries that enable a level; rows that name it")]
 
-use super::{Bits, Hamming, Jaccard, Sign};
+use super::{Bits, BitsU4, Hamming, Jaccard, Sign};
 use crate::isa::Level;
 use crate::kernel::{Technique, Variant};
 use crate::shape::{EncodeBits, Gather, GatherNorms, Pair, PairNorms, Scan, ScanNorms};
@@ -38,6 +38,12 @@ with_level! { Avx512Popcnt => level_row! {
 jaccard_fixed, "-fixed", Bits<Jaccard, Pair<u8, u8, f32>>, lines::jaccard } }
 with_level! { Avx512Popcnt => level_row! {
 hamming_r16, "-r16", Bits<Hamming, Scan<u8, u8, u32>>, sixteen::hamming } }
+with_level! { Avx512Popcnt => level_row! {
+jaccard_r16, "-r16", Bits<Jaccard, Scan<u8, u8, f32>>, sixteen::jaccard } }
+with_level! { Avx512Popcnt => level_row! {
+jaccard_norms_r16, "-r16", Bits<Jaccard, ScanNorms<u8, u8, f32, u32>>, sixteen::jaccard_norms } }
+with_level! { Avx512Popcnt => level_row! {
+dot_fixed, "-fixed", BitsU4<Pair<u8, u8, u32>>, lines::dot } }
 
 /// Whole words, each counted by `popcnt`.
 #[cfg(target_arch = "x86_64")]
@@ -92,7 +98,7 @@ mod lines {
 
     macro_rules! entry {
         ({ $level:ident, $name:literal, $when:meta, $absent:literal, $features:meta }
-         { $fn:ident $chosen:ident $of:ident $value:ty }) => {
+         { $fn:ident $chosen:ident $of:ident $planes:literal $value:ty }) => {
             /// # Safety
             /// The CPU has the level; both vectors have `V` whole chunks of 64 bytes, and a rest if
             /// and only if `TAIL`.
@@ -100,7 +106,7 @@ mod lines {
             unsafe fn $fn<const V: usize, const TAIL: bool>(a: &[u8], b: &[u8]) -> $value {
                 // SAFETY: this function enables the token's level.
                 let token = unsafe { Avx512Popcnt::assume() };
-                let (chunks, same) = (a.len() / 64, a.len() == b.len());
+                let (chunks, same) = (b.len() / 64, a.len() == $planes * b.len());
                 // SAFETY: the form was chosen by this length.
                 unsafe { core::hint::assert_unchecked(chunks == V && same) };
                 loops::pair_fixed::<_, V, TAIL>(bits::$of::at(token), a, b)
@@ -128,8 +134,9 @@ mod lines {
         };
     }
 
-    with_level! { Avx512Popcnt => entry! { hamming_entry hamming Hamming u32 } }
-    with_level! { Avx512Popcnt => entry! { jaccard_entry jaccard Jaccard f32 } }
+    with_level! { Avx512Popcnt => entry! { hamming_entry hamming Hamming 1 u32 } }
+    with_level! { Avx512Popcnt => entry! { jaccard_entry jaccard Jaccard 1 f32 } }
+    with_level! { Avx512Popcnt => entry! { dot_entry dot Planes 4 u32 } }
 }
 
 /// Scans of sixteen rows at once.
@@ -139,49 +146,50 @@ mod sixteen {
     use crate::isa::tokens::Avx512Popcnt;
     use crate::layout::RowsRef;
 
-    /// A scan.
-    type Scan = unsafe fn(&[u8], RowsRef<'_, u8>, &mut [u32]);
-
     macro_rules! entries {
         ({ $level:ident, $name:literal, $when:meta, $absent:literal, $features:meta } {
-            $($fn:ident $(<$v:ident, $tail:ident>)? $scan:ident;)*
+            $($entry:ident $fn:ident of $rows:ident ($($arg:ident: $ty:ty),*);)*
         }) => {$(
             /// # Safety
             /// The CPU has the level; query and rows have the length of the form.
             #[$features]
-            unsafe fn $fn $(<const $v: usize, const $tail: bool>)?(
-                q: &[u8], rows: RowsRef<'_, u8>, out: &mut [u32]
-            ) {
+            unsafe fn $entry<F: short::Form>($($arg: $ty),*) {
                 // SAFETY: this function enables the token's level.
                 let token = unsafe { Avx512Popcnt::assume() };
-                short::$scan $(::<$v, $tail>)?(token, q, rows, out);
+                if F::SHARED && $rows.contiguous().is_some() {
+                    short::$fn::<F::Dense>(token, $($arg),*);
+                } else {
+                    short::$fn::<F>(token, $($arg),*);
+                }
+            }
+
+            pub(super) fn $fn(dim: usize) -> Option<unsafe fn($($ty),*)> {
+                let bytes = dim.div_ceil(8);
+                Some(match (bytes / 64, bytes % 64 != 0) {
+                    _ if bytes == 16 => $entry::<short::Of16<false>>,
+                    _ if bytes == 32 => $entry::<short::Of32<false>>,
+                    (0, true) => $entry::<short::Chunks<0, true>>,
+                    (1, false) => $entry::<short::Chunks<1, false>>,
+                    (1, true) => $entry::<short::Chunks<1, true>>,
+                    (2, false) => $entry::<short::Chunks<2, false>>,
+                    (2, true) => $entry::<short::Chunks<2, true>>,
+                    (3, false) => $entry::<short::Chunks<3, false>>,
+                    (3, true) => $entry::<short::Chunks<3, true>>,
+                    (4, false) => $entry::<short::Chunks<4, false>>,
+                    (4, true) => $entry::<short::Chunks<4, true>>,
+                    _ => return None,
+                })
             }
         )*};
     }
 
     with_level! { Avx512Popcnt => entries! {
-        lines<V, TAIL> scan;
-        of_16 scan_16_bytes;
-        of_32 scan_32_bytes;
+        hamming_entry hamming of rows (q: &[u8], rows: RowsRef<'_, u8>, out: &mut [u32]);
+        jaccard_entry jaccard of rows (q: &[u8], rows: RowsRef<'_, u8>, out: &mut [f32]);
+        jaccard_norms_entry jaccard_norms of rows (
+            q: &[u8], nq: u32, rows: RowsRef<'_, u8>, norms: &[u32], out: &mut [f32]
+        );
     } }
-
-    pub(super) fn hamming(dim: usize) -> Option<Scan> {
-        let bytes = dim.div_ceil(8);
-        Some(match (bytes / 64, bytes % 64 != 0) {
-            _ if bytes == 16 => of_16,
-            _ if bytes == 32 => of_32,
-            (0, true) => lines::<0, true>,
-            (1, false) => lines::<1, false>,
-            (1, true) => lines::<1, true>,
-            (2, false) => lines::<2, false>,
-            (2, true) => lines::<2, true>,
-            (3, false) => lines::<3, false>,
-            (3, true) => lines::<3, true>,
-            (4, false) => lines::<4, false>,
-            (4, true) => lines::<4, true>,
-            _ => return None,
-        })
-    }
 }
 
 /// The encoder of a dimension.
