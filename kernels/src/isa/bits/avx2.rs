@@ -73,7 +73,7 @@ impl Counts for Avx2 {
     #[inline(always)]
     fn count(self, x: __m256i) -> __m256i {
         // SAFETY: the token proves AVX2.
-        unsafe { sad(bytes(x)) }
+        unsafe { count(x) }
     }
 
     #[inline(always)]
@@ -144,6 +144,13 @@ fn bytes(x: __m256i) -> __m256i {
     _mm256_add_epi8(low, high)
 }
 
+/// The bits of each 64 bits.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn count(x: __m256i) -> __m256i {
+    sad(bytes(x))
+}
+
 /// The bytes of each 64 bits, summed.
 #[inline]
 #[target_feature(enable = "avx2")]
@@ -212,9 +219,10 @@ pub(super) fn distances(shared: [u32; 4], either: [u32; 4]) -> [f32; 4] {
     let either = vector(&either);
     let differ = _mm_cvtepi32_ps(_mm_sub_epi32(either, shared));
     let either = _mm_cvtepi32_ps(_mm_max_epi32(either, _mm_set1_epi32(1)));
+    let quotient = _mm_div_ps(differ, either);
     let mut out = [0.0; 4];
     // SAFETY: the array has 16 bytes; the store is unaligned.
-    unsafe { _mm_storeu_ps(out.as_mut_ptr(), _mm_div_ps(differ, either)) };
+    unsafe { _mm_storeu_ps(out.as_mut_ptr(), quotient) };
     out
 }
 

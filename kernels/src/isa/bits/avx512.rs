@@ -69,7 +69,7 @@ impl Counts for Avx512 {
     #[inline(always)]
     fn count(self, x: __m512i) -> __m512i {
         // SAFETY: the token proves AVX-512.
-        unsafe { _mm512_sad_epu8(bytes(x), _mm512_setzero_si512()) }
+        unsafe { count(x) }
     }
 
     #[inline(always)]
@@ -248,6 +248,13 @@ fn bytes(x: __m512i) -> __m512i {
     let low = _mm512_shuffle_epi8(table, _mm512_and_si512(x, nibble));
     let high = _mm512_shuffle_epi8(table, _mm512_and_si512(_mm512_srli_epi16::<4>(x), nibble));
     _mm512_add_epi8(low, high)
+}
+
+/// The bits of each 64 bits.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn count(x: __m512i) -> __m512i {
+    _mm512_sad_epu8(bytes(x), _mm512_setzero_si512())
 }
 
 /// `2 x + y` in bytes.

@@ -102,7 +102,9 @@ pub(crate) fn jaccard_norms<F: Form>(
     for (i, (o, of_rows)) in blocks.iter_mut().zip(of_blocks).enumerate() {
         let shared = F::count::<AND>(token, &q, rows, i * BLOCK);
         // SAFETY: the token proves the level.
-        unsafe { distances(o, shared, of_query, sixteen(of_rows)) };
+        let of_rows = unsafe { sixteen(of_rows) };
+        // SAFETY: the token proves the level.
+        unsafe { distances(o, shared, of_query, of_rows) };
     }
     let (done, rows) = rest(rows, out.len());
     let (a, of_rows) = (JaccardNorms::at(token), &of_rows[done..]);
@@ -124,8 +126,9 @@ fn distances(out: &mut [f32; BLOCK], shared: __m512i, of_query: u32, of_rows: __
     let either = _mm512_sub_epi32(of_both, shared);
     let differ = _mm512_cvtepu32_ps(_mm512_sub_epi32(either, shared));
     let either = _mm512_cvtepu32_ps(_mm512_max_epu32(either, _mm512_set1_epi32(1)));
+    let quotient = _mm512_div_ps(differ, either);
     // SAFETY: the array has 64 bytes; the store is unaligned.
-    unsafe { _mm512_storeu_ps(out.as_mut_ptr(), _mm512_div_ps(differ, either)) };
+    unsafe { _mm512_storeu_ps(out.as_mut_ptr(), quotient) };
 }
 
 #[inline]
@@ -183,11 +186,26 @@ fn block<const V: usize, const TAIL: bool, const OF: i32>(
     rows: RowsRef<'_, u8>,
     first: usize,
 ) -> __m512i {
-    let mut acc = [_mm512_setzero_si512(); BLOCK];
-    let rows: [&[u8]; BLOCK] = rows.block(first);
-    for r in 0..BLOCK {
-        acc[r] = row::<V, TAIL, OF>(q, rows[r]);
-    }
+    let r: [&[u8]; BLOCK] = rows.block(first);
+    // Spelled out: a loop of this size is not unrolled, and then keeps its registers in memory.
+    let acc = [
+        row::<V, TAIL, OF>(q, r[0]),
+        row::<V, TAIL, OF>(q, r[1]),
+        row::<V, TAIL, OF>(q, r[2]),
+        row::<V, TAIL, OF>(q, r[3]),
+        row::<V, TAIL, OF>(q, r[4]),
+        row::<V, TAIL, OF>(q, r[5]),
+        row::<V, TAIL, OF>(q, r[6]),
+        row::<V, TAIL, OF>(q, r[7]),
+        row::<V, TAIL, OF>(q, r[8]),
+        row::<V, TAIL, OF>(q, r[9]),
+        row::<V, TAIL, OF>(q, r[10]),
+        row::<V, TAIL, OF>(q, r[11]),
+        row::<V, TAIL, OF>(q, r[12]),
+        row::<V, TAIL, OF>(q, r[13]),
+        row::<V, TAIL, OF>(q, r[14]),
+        row::<V, TAIL, OF>(q, r[15]),
+    ];
     // A shuffle is one instruction where a shift and an `or` are two, but it competes with the
     // counts for their port: it pays where other instructions outnumber the counts.
     if V + usize::from(TAIL) > 1 && OF != ROW { sum16::<true>(acc) } else { sum16::<false>(acc) }
@@ -287,7 +305,7 @@ impl<const DENSE: bool> Form for Of16<DENSE> {
     #[inline(always)]
     fn query(_: Avx512Popcnt, query: &[u8]) -> Option<__m512i> {
         // SAFETY: the token proves the level.
-        (query.len() == 16).then(|| unsafe { _mm512_broadcast_i32x4(quarter(query)) })
+        (query.len() == 16).then(|| unsafe { four([query; 4]) })
     }
 
     #[inline(always)]

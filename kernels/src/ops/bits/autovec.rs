@@ -131,8 +131,8 @@ mod imp {
         let (chunks, tail) = values.as_chunks::<8>();
         for (x, o) in chunks.iter().zip(row.iter_mut()) {
             let mut byte = 0;
-            for i in 0..8 {
-                byte |= u8::from(x[i] > 0.0) << i;
+            for (i, &v) in x.iter().enumerate() {
+                byte |= u8::from(v > 0.0) << i;
             }
             *o = byte;
         }
