@@ -40,10 +40,11 @@ pub mod winners;
 pub use isa::Level;
 pub use kernel::{AnyOp, BindError, Bound, Technique, VariantMeta};
 pub use layout::{AlignedRows, LayoutError, RowsRef};
+pub use ops::bits::{bits_u4_query, bits_u4_query_len};
 pub use registry::{find, ops};
 pub use set::{F32Kernels, FORCE_VAR, Forced, Metric, Residence};
 pub use shape::{Argmin, Combine, Edges, Map1, Map2, Map3, Scored, Select, TopK, Update};
 pub use shape::{
-    Batch, CodeNorms, Gather, GatherNorms, Pair, PairNorms, Row, Scan, ScanNorms, Shape,
-    VectorShape, cosine_from_norms, inv_norm,
+    Batch, CodeNorms, EncodeBits, Gather, GatherNorms, Pair, PairNorms, Row, Scan, ScanNorms,
+    Shape, VectorShape, cosine_from_norms, inv_norm,
 };

@@ -8,6 +8,7 @@
 
 pub(crate) mod block;
 pub(crate) mod encode;
+pub(crate) mod encode_bits;
 pub(crate) mod lut;
 pub(crate) mod map;
 pub(crate) mod select;
@@ -16,6 +17,7 @@ pub(crate) mod vector;
 
 pub use map::{Combine, Edges, Map1, Map2, Map3, Update};
 pub use select::{Argmin, Scored, Select, TopK};
+pub use encode_bits::EncodeBits;
 pub use vector::{
     Batch, CodeNorms, Gather, GatherNorms, Pair, PairNorms, Row, Scan, ScanNorms, VectorShape,
     cosine_from_norms, inv_norm,

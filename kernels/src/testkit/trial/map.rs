@@ -53,7 +53,7 @@ impl Vectors {
         query: &[f32],
     ) -> Result<Self, LayoutError> {
         let (dim, rows) = (recipe.dim, recipe.rows);
-        let stride = recipe.stride_of(dim, size_of::<f32>());
+        let stride = recipe.stride.of(dim, size_of::<f32>());
         rows.checked_mul(stride).ok_or(LayoutError::TooLarge { rows, dim })?;
         let drawn = rows.min((DRAWN / stride).max(64));
         let mut elements: Vec<f32> = Vec::with_capacity(drawn * stride);

@@ -6,6 +6,7 @@
 
 mod edges;
 mod map;
+mod encode_bits;
 mod memory;
 mod select;
 mod vector;
@@ -15,6 +16,7 @@ use std::any::Any;
 pub use edges::{EdgeOperands, Energies};
 pub use map::{CombineOperands, MapOperands, Outputs};
 pub(crate) use map::{MapSubject, sum_of};
+pub use encode_bits::EncodeBitsOperands;
 pub use memory::Placed;
 pub use select::{ArgminOperands, Found, SelectOperands};
 pub(crate) use vector::VectorSubject;
