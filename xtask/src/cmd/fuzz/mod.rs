@@ -7,7 +7,7 @@ use crate::shell;
 use log::{excerpt, executions, stat};
 use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -339,36 +339,4 @@ fn table(rows: &[Row]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn asked(words: &[&str]) -> Result<Asked, Stop> {
-        parse(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
-    }
-
-    #[test]
-    fn the_command_line_is_read() {
-        let all = asked(&["gather", "--seconds", "30", "--seed=7", "--random"]).unwrap();
-        assert_eq!((all.targets.len(), all.seconds, all.seed, all.random), (1, 30, 7, true));
-        assert_eq!(asked(&[]).unwrap().seconds, 10);
-        for wrong in [&["--seconds"][..], &["--seconds", "x"], &["--sekunden=3"], &["--list=1"]] {
-            assert_eq!(asked(wrong).unwrap_err().code, crate::exit::USAGE, "{wrong:?}");
-        }
-    }
-
-    #[test]
-    fn what_was_found_stands_in_the_table() {
-        let row = Row {
-            target: "pair".to_owned(),
-            executions: 3,
-            new_units: None,
-            end: End::Found { repeat: None },
-        };
-        assert!(table(&[row]).contains("pair                      3          -  FOUND"));
-    }
-
-    #[test]
-    fn every_need_has_a_line_that_installs_it() {
-        assert!(NEEDS.iter().all(|(what, _, line)| !what.is_empty() && !line.is_empty()));
-    }
-}
+mod tests;
