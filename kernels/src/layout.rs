@@ -125,7 +125,8 @@ impl<'a, T> RowsRef<'a, T> {
     pub fn slice(&self, from: usize, to: usize) -> Self {
         assert!(from <= to && to <= self.len, "rows {from}..{to} of {}", self.len);
         let end = if to == self.len { self.data.len() } else { to * self.stride };
-        let start = (from * self.stride).min(end);
+        // Elements without a size may be so many that the end behind the last pad is no number.
+        let start = from.saturating_mul(self.stride).min(end);
         Self { data: &self.data[start..end], len: to - from, ..*self }
     }
 }

@@ -3,6 +3,7 @@
 
 use annvil_kernels::testkit::Report;
 use annvil_kernels::testkit::cases::{Family, Place, Recipe, Stride};
+use annvil_kernels::testkit::claims::held;
 use annvil_kernels::testkit::guard::Edge;
 use annvil_kernels::testkit::ledger::{self, LEDGER_VAR};
 use annvil_kernels::testkit::trial::{Trial, VectorOperands, Work};
@@ -19,12 +20,6 @@ fn bind<'t>(trial: &'t dyn Trial, variant: &str) -> Option<Box<dyn Work + 't>> {
         Err(BindError::NoForm { .. }) => None,
         Err(error) => panic!("{error}"),
     }
-}
-
-/// Whether the kernel is ours, and so held to the rules for NaN, infinities and underflow. A
-/// foreign library is held to the value of ordinary numbers; what it does otherwise is its own.
-fn ours(technique: Technique) -> bool {
-    technique != Technique::Simsimd
 }
 
 fn trial(op: &dyn AnyOp, recipe: &Recipe) -> Box<dyn Trial> {
@@ -50,10 +45,7 @@ fn available() -> Vec<(&'static dyn AnyOp, Vec<Held>)> {
         let mut variants = Vec::new();
         for meta in op.variants() {
             if meta.not_run.is_none() {
-                let held = |f: &Family| {
-                    ours(meta.technique)
-                        || matches!(f, Family::Uniform | Family::Lognormal | Family::Cancelling)
-                };
+                let held = |f: &Family| held(meta.technique, *f, 1);
                 let families = op.families().iter().copied().filter(held).collect();
                 variants.push((meta.name, families));
             }

@@ -5,6 +5,8 @@
 
 pub(crate) mod bounds;
 pub mod cases;
+pub mod claims;
+pub mod fuzz;
 pub mod guard;
 pub mod ledger;
 pub(crate) mod oracle;

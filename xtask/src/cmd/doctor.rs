@@ -288,7 +288,7 @@ fn nightly() -> Check {
         None => Check::new(
             "nightly",
             State::Missing,
-            "none (for the asan lane)",
+            "none (for the asan lane and `fuzz`)",
             "rustup toolchain install nightly --profile minimal",
         ),
     }

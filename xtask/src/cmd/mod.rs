@@ -3,6 +3,7 @@
 mod ci;
 mod doctor;
 mod forward;
+mod fuzz;
 mod help;
 mod lanes;
 mod test;
@@ -39,6 +40,11 @@ const VERBS: &[Verb] = &[
         name: "test",
         about: "run every test, by lane",
         action: Own { help: test::HELP, run: test::run },
+    },
+    Verb {
+        name: "fuzz",
+        about: "inputs that hurt, guided by coverage, under AddressSanitizer",
+        action: Own { help: fuzz::HELP, run: fuzz::run },
     },
     Verb {
         name: "kernels",

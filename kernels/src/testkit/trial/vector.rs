@@ -110,8 +110,8 @@ fn new<O: VectorSubject>(recipe: &Recipe) -> Result<OperandsOf<O>, LayoutError> 
         elements.extend(O::row(&mut random, recipe.family, dim, &query));
         elements.resize((i + 1) * stride, CodeOf::<O>::default());
     }
-    // Against a page, the last row has no pad behind it.
-    let guarded = matches!(recipe.rows_at, Place::Edge(_));
+    // Against a page, the last row has no pad behind it; without elements it is nothing but its pad.
+    let guarded = matches!(recipe.rows_at, Place::Edge(_)) && row_len > 0;
     let total = if guarded && rows > 0 { (rows - 1) * stride + row_len } else { rows * stride };
     let placed = Placed::repeated(&elements, total, recipe.rows_at)?;
     let norm = |i: usize| O::row_norm(&elements[(i % drawn) * stride..][..row_len]);
@@ -307,10 +307,16 @@ impl<O: VectorSubject> Operands<O> for OperandsOf<O> {
             all.push(("shorter rows", Box::new(run(Batch { rows, ..good }, values))));
         }
         all.push(("an output too many", Box::new(run(good, values + 1))));
+        // Of no rows, nothing can be taken away.
+        if values == 0 {
+            return all;
+        }
         all.push(("an output too few", Box::new(run(good, values - 1))));
         if !<O::Shape as VectorShape>::ALL_ROWS {
-            let few = good.rows.slice(0, good.rows.len() - 1);
-            let norms = &good.norms[..good.norms.len().saturating_sub(1)];
+            // A window need not ask for the last row: the last that it asks for is taken away.
+            let last = ids.iter().fold(0, |last, &id| last.max(id as usize));
+            let few = good.rows.slice(0, last);
+            let norms = &good.norms[..last.min(good.norms.len())];
             let batch = Batch { rows: few, norms, ids, ..good };
             all.push(("an id out of range", Box::new(run(batch, values))));
         }
@@ -368,6 +374,10 @@ fn windows(recipe: &Recipe, all_rows: bool, random: &mut Random) -> (Vec<u32>, V
             let ids: Vec<u32> = (0..2 * rows).rev().map(|i| (i % rows.max(1)) as u32).collect();
             let window = Window { rows: (0, rows), ids: (0, ids.len()) };
             return (ids, vec![window], 2 * rows);
+        }
+        // No rows fill no window: the one window there is, is empty.
+        Batches::Windows { .. } if rows == 0 => {
+            return (Vec::new(), vec![Window { rows: (0, 0), ids: (0, 0) }], 0);
         }
         Batches::Windows { per } => per.max(1),
     };
