@@ -320,6 +320,15 @@ impl Simd for Plain {
     fn max_lane(self, v: f32) -> f32 {
         v
     }
+    fn chunks_mut(self, x: &mut [f32]) -> (&mut [f32], &mut [f32]) {
+        (x, &mut [])
+    }
+    fn splat(self, x: f32) -> f32 {
+        x
+    }
+    fn store(self, v: f32, out: &mut f32) {
+        *out = v;
+    }
     fn prefetch(self, _x: &f32) {}
 }
 

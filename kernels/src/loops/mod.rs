@@ -6,9 +6,12 @@
 //! those of one pair, or those of a block's four rows together.
 
 pub(crate) mod arith;
+pub(crate) mod block;
 mod gather;
+pub(crate) mod lanes;
 mod pair;
 mod scan;
+pub(crate) mod tile;
 
 pub(crate) use arith::Arith;
 pub(crate) use gather::{gather, gather_norms, norms_to_cosine_ids};

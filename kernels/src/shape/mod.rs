@@ -14,6 +14,8 @@ pub(crate) mod select;
 pub(crate) mod tile;
 pub(crate) mod vector;
 
+pub use block::{Block, BlockPrune};
+pub use tile::{Assign, Tile, TileNorms, norm_sq};
 pub use vector::{
     Batch, CodeNorms, Gather, GatherNorms, Pair, PairNorms, Row, Scan, ScanNorms, VectorShape,
     cosine_from_norms, inv_norm,

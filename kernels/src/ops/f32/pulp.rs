@@ -113,6 +113,21 @@ mod token {
         }
 
         #[inline(always)]
+        fn chunks_mut(self, x: &mut [f32]) -> (&mut [P::f32s], &mut [f32]) {
+            P::as_mut_simd_f32s(x)
+        }
+
+        #[inline(always)]
+        fn splat(self, x: f32) -> P::f32s {
+            self.0.splat_f32s(x)
+        }
+
+        #[inline(always)]
+        fn store(self, v: P::f32s, out: &mut P::f32s) {
+            *out = v;
+        }
+
+        #[inline(always)]
         fn prefetch(self, _x: &f32) {
             // pulp has no prefetch.
         }

@@ -95,6 +95,21 @@ pub(crate) mod token {
         }
 
         #[inline(always)]
+        fn chunks_mut(self, x: &mut [f32]) -> (&mut [[f32; 8]], &mut [f32]) {
+            x.as_chunks_mut()
+        }
+
+        #[inline(always)]
+        fn splat(self, x: f32) -> f32x8 {
+            f32x8::splat(x)
+        }
+
+        #[inline(always)]
+        fn store(self, v: f32x8, out: &mut [f32; 8]) {
+            *out = v.to_array();
+        }
+
+        #[inline(always)]
         fn prefetch(self, _x: &f32) {
             // wide has no prefetch.
         }

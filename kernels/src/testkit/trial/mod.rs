@@ -4,12 +4,16 @@
 //! operands from it ([`Subject`]), binds variants to them ([`Trial::bind`]), and judges what comes
 //! out ([`Work::verify`]).
 
+mod block;
 mod memory;
+mod tile;
 mod vector;
 
 use std::any::Any;
 
+pub(crate) use block::BlockOperands;
 pub use memory::Placed;
+pub(crate) use tile::TileOperands;
 pub(crate) use vector::VectorSubject;
 pub use vector::{Truth, VectorOperands};
 
