@@ -28,6 +28,7 @@
 pub mod isa;
 mod kernel;
 pub mod layout;
+pub mod layout_block;
 mod loops;
 mod ops;
 mod registry;
@@ -40,10 +41,12 @@ pub mod winners;
 pub use isa::Level;
 pub use kernel::{AnyOp, BindError, Bound, Technique, VariantMeta};
 pub use layout::{AlignedRows, LayoutError, RowsRef};
+pub use layout_block::{AlignedBlocks, BLOCK, BlocksRef};
 pub use ops::bits::{bits_u4_query, bits_u4_query_len};
 pub use registry::{find, ops};
 pub use set::{F32Kernels, FORCE_VAR, Forced, Metric, Residence};
 pub use shape::{Argmin, Combine, Edges, Map1, Map2, Map3, Scored, Select, TopK, Update};
+pub use shape::{Assign, Block, BlockPrune, Tile, TileNorms, norm_sq};
 pub use shape::{
     Batch, CodeNorms, EncodeBits, Gather, GatherNorms, Pair, PairNorms, Row, Scan, ScanNorms,
     Shape, VectorShape, cosine_from_norms, inv_norm,

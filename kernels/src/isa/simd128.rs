@@ -104,6 +104,38 @@ impl Simd for Simd128 {
     }
 
     #[inline(always)]
+    fn any_not_above(self, v: v128, limit: v128) -> bool {
+        !u32x4_all_true(f32x4_gt(v, limit))
+    }
+
+    #[inline(always)]
+    fn take_below(self, best: (v128, v128), new: (v128, v128)) -> (v128, v128) {
+        let below = f32x4_lt(new.0, best.0);
+        (v128_bitselect(new.0, best.0, below), v128_bitselect(new.1, best.1, below))
+    }
+
+    #[inline(always)]
+    fn turn4(self, [a, b, c, d]: [v128; 4]) -> [v128; 4] {
+        let (ab_low, ab_high) =
+            (i32x4_shuffle::<0, 4, 1, 5>(a, b), i32x4_shuffle::<2, 6, 3, 7>(a, b));
+        let (cd_low, cd_high) =
+            (i32x4_shuffle::<0, 4, 1, 5>(c, d), i32x4_shuffle::<2, 6, 3, 7>(c, d));
+        [
+            i64x2_shuffle::<0, 2>(ab_low, cd_low),
+            i64x2_shuffle::<1, 3>(ab_low, cd_low),
+            i64x2_shuffle::<0, 2>(ab_high, cd_high),
+            i64x2_shuffle::<1, 3>(ab_high, cd_high),
+        ]
+    }
+
+    #[inline(always)]
+    fn quarter(self, v: v128, _k: usize) -> [f32; 4] {
+        let mut out = [0.0; 4];
+        self.store(v, &mut out);
+        out
+    }
+
+    #[inline(always)]
     fn prefetch(self, _x: &f32) {
         // WebAssembly has no prefetch.
     }

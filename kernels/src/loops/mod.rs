@@ -6,12 +6,15 @@
 //! those of one pair, or those of a block's four rows together.
 
 pub(crate) mod arith;
+pub(crate) mod block;
 pub(crate) mod edges;
 mod gather;
+pub(crate) mod lanes;
 pub(crate) mod map;
 mod pair;
 mod scan;
 pub(crate) mod select;
+pub(crate) mod tile;
 
 pub(crate) use arith::Arith;
 pub(crate) use gather::{gather, gather_norms, norms_to_cosine_ids};

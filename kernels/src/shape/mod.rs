@@ -15,9 +15,11 @@ pub(crate) mod select;
 pub(crate) mod tile;
 pub(crate) mod vector;
 
+pub use block::{Block, BlockPrune};
+pub use encode_bits::EncodeBits;
 pub use map::{Combine, Edges, Map1, Map2, Map3, Update};
 pub use select::{Argmin, Scored, Select, TopK};
-pub use encode_bits::EncodeBits;
+pub use tile::{Assign, Tile, TileNorms, norm_sq};
 pub use vector::{
     Batch, CodeNorms, Gather, GatherNorms, Pair, PairNorms, Row, Scan, ScanNorms, VectorShape,
     cosine_from_norms, inv_norm,

@@ -4,21 +4,25 @@
 //! operands from it ([`Subject`]), binds variants to them ([`Trial::bind`]), and judges what comes
 //! out ([`Work::verify`]).
 
+mod block;
 mod edges;
-mod map;
 mod encode_bits;
+mod map;
 mod memory;
 mod select;
+mod tile;
 mod vector;
 
 use std::any::Any;
 
+pub(crate) use block::BlockOperands;
 pub use edges::{EdgeOperands, Energies};
+pub use encode_bits::EncodeBitsOperands;
 pub use map::{CombineOperands, MapOperands, Outputs};
 pub(crate) use map::{MapSubject, sum_of};
-pub use encode_bits::EncodeBitsOperands;
 pub use memory::Placed;
 pub use select::{ArgminOperands, Found, SelectOperands};
+pub(crate) use tile::TileOperands;
 pub(crate) use vector::VectorSubject;
 pub use vector::{Truth, VectorOperands};
 
