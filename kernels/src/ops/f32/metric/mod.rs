@@ -10,7 +10,6 @@ mod l2sq;
 mod linf;
 
 pub(crate) use cosine::Cosine;
-#[cfg(feature = "autovec")]
 pub(crate) use cosine::distance;
 pub(crate) use dot::Dot;
 pub(crate) use l1::L1;
