@@ -132,6 +132,12 @@ impl<O: Op> Variant<O> {
         self.name
     }
 
+    /// The same under another name: a second form of one kind at one level.
+    pub(crate) const fn named(mut self, name: &'static str) -> Self {
+        self.name = name;
+        self
+    }
+
     /// What is known of the variant without running it.
     #[must_use]
     pub(crate) fn meta(&self) -> VariantMeta {

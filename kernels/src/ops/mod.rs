@@ -3,6 +3,9 @@
 pub(crate) mod at;
 pub(crate) mod plain;
 
+#[macro_use]
+pub(crate) mod half;
+
 pub(crate) mod bf16;
 pub(crate) mod bits;
 pub(crate) mod f16;
