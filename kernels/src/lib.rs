@@ -40,6 +40,7 @@ pub mod winners;
 pub use isa::Level;
 pub use kernel::{AnyOp, BindError, Bound, Technique, VariantMeta};
 pub use layout::{AlignedRows, LayoutError, RowsRef};
+pub use ops::int4::{int4_pack, int4_query, int4_unpack};
 pub use registry::{find, ops};
 pub use set::{F32Kernels, FORCE_VAR, Forced, Metric, Residence};
 pub use shape::{
