@@ -43,6 +43,7 @@ pub use kernel::{AnyOp, BindError, Bound, Technique, VariantMeta};
 pub use layout::{AlignedRows, LayoutError, RowsRef};
 pub use layout_block::{AlignedBlocks, BLOCK, BlocksRef};
 pub use ops::bits::{bits_u4_query, bits_u4_query_len};
+pub use ops::int4::{int4_pack, int4_query, int4_unpack};
 pub use registry::{find, ops};
 pub use set::{F32Kernels, FORCE_VAR, Forced, Metric, Residence};
 pub use shape::{Argmin, Combine, Edges, Map1, Map2, Map3, Scored, Select, TopK, Update};

@@ -143,8 +143,28 @@ impl Simd for Ymm {
     }
 
     #[inline(always)]
+    fn chunks_mut(self, x: &mut [f32]) -> (&mut [[f32; 8]], &mut [f32]) {
+        x.as_chunks_mut()
+    }
+
+    #[inline(always)]
     fn zero(self) -> __m256 {
         self.0.avx2().zero()
+    }
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> __m256 {
+        self.0.avx2().splat(x)
+    }
+
+    #[inline(always)]
+    fn store(self, v: __m256, out: &mut [f32; 8]) {
+        self.0.avx2().store(v, out);
+    }
+
+    #[inline(always)]
+    fn store_partial(self, v: __m256, out: &mut [f32]) {
+        self.0.avx2().store_partial(v, out);
     }
 
     #[inline(always)]
