@@ -14,6 +14,12 @@ pub(crate) mod select;
 pub(crate) mod tile;
 pub(crate) mod vector;
 
+#[cfg(feature = "testkit")]
+pub(crate) use lut::padded;
+pub use lut::{
+    BlockLayout, BlocksRef, CodeScan, Codebook, FastScan, Interleaved4, Lut, LutRef, NotFinite,
+    Planar4, PqEncode, QuantizedLut, Rows64, SdcRef,
+};
 pub use vector::{
     Batch, CodeNorms, Gather, GatherNorms, Pair, PairNorms, Row, Scan, ScanNorms, VectorShape,
     cosine_from_norms, inv_norm,

@@ -4,6 +4,7 @@
 //! operands from it ([`Subject`]), binds variants to them ([`Trial::bind`]), and judges what comes
 //! out ([`Work::verify`]).
 
+pub(crate) mod lut;
 mod memory;
 mod vector;
 

@@ -1,0 +1,130 @@
+//! 256 bits: 8 centroids, or two sub-spaces of nibbles.
+#![allow(unsafe_code, reason = "intrinsics; the token proves the level")]
+
+use core::arch::x86_64::*;
+
+use super::{Lanes, Nibbles};
+use crate::isa::tokens::Avx2;
+
+impl Lanes for Avx2 {
+    #[inline(always)]
+    fn splat(self, x: f32) -> __m256 {
+        // SAFETY: the token proves AVX.
+        unsafe { _mm256_set1_ps(x) }
+    }
+
+    #[inline(always)]
+    fn store(self, v: __m256, to: &mut [f32; 8]) {
+        // SAFETY: the token proves AVX; the chunk has 8 elements; the store is unaligned.
+        unsafe { _mm256_storeu_ps(to.as_mut_ptr(), v) }
+    }
+
+    #[inline(always)]
+    fn chunks_mut(self, x: &mut [f32]) -> &mut [[f32; 8]] {
+        x.as_chunks_mut().0
+    }
+
+    #[inline(always)]
+    fn keep_less(self, new: [__m256; 2], old: [__m256; 2]) -> [__m256; 2] {
+        // SAFETY: the token proves AVX.
+        unsafe { keep_less(new, old) }
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn keep_less(new: [__m256; 2], old: [__m256; 2]) -> [__m256; 2] {
+    let less = _mm256_cmp_ps::<_CMP_LT_OQ>(new[0], old[0]);
+    [_mm256_blendv_ps(old[0], new[0], less), _mm256_blendv_ps(old[1], new[1], less)]
+}
+
+impl Nibbles for Avx2 {
+    type V = __m256i;
+    type Chunk = [u8; 32];
+
+    #[inline(always)]
+    fn zero(self) -> __m256i {
+        // SAFETY: the token proves AVX.
+        unsafe { _mm256_setzero_si256() }
+    }
+
+    #[inline(always)]
+    fn chunks(self, x: &[u8]) -> &[[u8; 32]] {
+        x.as_chunks().0
+    }
+
+    #[inline(always)]
+    fn load(self, x: &[u8; 32]) -> __m256i {
+        // SAFETY: the token proves AVX; the chunk has 32 bytes; the load is unaligned.
+        unsafe { _mm256_loadu_si256(x.as_ptr().cast()) }
+    }
+
+    #[inline(always)]
+    fn look_up(self, table: __m256i, codes: __m256i) -> [__m256i; 2] {
+        // SAFETY: the token proves AVX2.
+        unsafe { look_up(table, codes) }
+    }
+
+    #[inline(always)]
+    fn add(self, acc: [__m256i; 2], x: __m256i) -> [__m256i; 2] {
+        // SAFETY: the token proves AVX2.
+        unsafe { add(acc, x) }
+    }
+
+    #[inline(always)]
+    fn flush(self, acc: [__m256i; 2], sums: &mut [u32; 16]) {
+        // SAFETY: the token proves AVX2.
+        let rows = unsafe { rows(acc) };
+        for (to, rows) in self.halves(sums).iter_mut().zip(rows) {
+            // SAFETY: the token proves AVX2; a half has 8 words.
+            unsafe { add_to(to, rows) }
+        }
+    }
+}
+
+impl Avx2 {
+    #[inline(always)]
+    fn halves(self, sums: &mut [u32; 16]) -> &mut [[u32; 8]] {
+        sums.as_chunks_mut().0
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn look_up(table: __m256i, codes: __m256i) -> [__m256i; 2] {
+    let nibble = _mm256_set1_epi8(15);
+    let low = _mm256_and_si256(codes, nibble);
+    let high = _mm256_and_si256(_mm256_srli_epi16::<4>(codes), nibble);
+    [_mm256_shuffle_epi8(table, low), _mm256_shuffle_epi8(table, high)]
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn add(acc: [__m256i; 2], x: __m256i) -> [__m256i; 2] {
+    [_mm256_add_epi16(acc[0], x), _mm256_add_epi16(acc[1], _mm256_srli_epi16::<8>(x))]
+}
+
+/// The sums of rows 0..8 and 8..16, the two sub-spaces of a register added.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn rows(acc: [__m256i; 2]) -> [__m256i; 2] {
+    let even = _mm256_sub_epi16(acc[0], _mm256_slli_epi16::<8>(acc[1]));
+    // Lanes of 16 bits hold 257 bytes; both sub-spaces together have no more.
+    let even = _mm_add_epi16(_mm256_castsi256_si128(even), _mm256_extracti128_si256::<1>(even));
+    let odd = acc[1];
+    let odd = _mm_add_epi16(_mm256_castsi256_si128(odd), _mm256_extracti128_si256::<1>(odd));
+    [
+        _mm256_cvtepu16_epi32(_mm_unpacklo_epi16(even, odd)),
+        _mm256_cvtepu16_epi32(_mm_unpackhi_epi16(even, odd)),
+    ]
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn add_to(to: &mut [u32; 8], rows: __m256i) {
+    let at: *mut __m256i = to.as_mut_ptr().cast();
+    // SAFETY: 8 words, of any alignment.
+    let before = unsafe { _mm256_loadu_si256(at) };
+    // SAFETY: as above.
+    unsafe { _mm256_storeu_si256(at, _mm256_add_epi32(before, rows)) }
+}
