@@ -29,6 +29,12 @@ impl Lanes for Avx2 {
         // SAFETY: the token proves AVX.
         unsafe { keep_less(new, old) }
     }
+
+    #[inline(always)]
+    fn first_least(self, best: [__m256; 2]) -> usize {
+        // SAFETY: the token proves AVX2 and FMA.
+        unsafe { first_least(best) }
+    }
 }
 
 #[inline]
@@ -36,6 +42,25 @@ impl Lanes for Avx2 {
 fn keep_less(new: [__m256; 2], old: [__m256; 2]) -> [__m256; 2] {
     let less = _mm256_cmp_ps::<_CMP_LT_OQ>(new[0], old[0]);
     [_mm256_blendv_ps(old[0], new[0], less), _mm256_blendv_ps(old[1], new[1], less)]
+}
+
+/// The smallest lane, in every lane.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn least(v: __m256) -> __m256 {
+    let v = _mm256_min_ps(v, _mm256_permute2f128_ps::<1>(v, v));
+    let v = _mm256_min_ps(v, _mm256_permute_ps::<0b01_00_11_10>(v));
+    _mm256_min_ps(v, _mm256_permute_ps::<0b10_11_00_01>(v))
+}
+
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn first_least([value, mark]: [__m256; 2]) -> usize {
+    let lanes = _mm256_setr_ps(0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0);
+    let those = _mm256_cmp_ps::<_CMP_EQ_OQ>(value, least(value));
+    let index = _mm256_fmadd_ps(mark, _mm256_set1_ps(8.0), lanes);
+    let none = _mm256_set1_ps(f32::INFINITY);
+    _mm256_cvtss_f32(least(_mm256_blendv_ps(none, index, those))) as usize
 }
 
 impl Nibbles for Avx2 {

@@ -34,6 +34,12 @@ impl Lanes for Neon {
         // SAFETY: the token proves NEON.
         unsafe { keep_less(new, old) }
     }
+
+    #[inline(always)]
+    fn first_least(self, best: [float32x4_t; 2]) -> usize {
+        // SAFETY: the token proves NEON.
+        unsafe { first_least(best) }
+    }
 }
 
 #[inline]
@@ -41,6 +47,16 @@ impl Lanes for Neon {
 fn keep_less(new: [float32x4_t; 2], old: [float32x4_t; 2]) -> [float32x4_t; 2] {
     let less = vcltq_f32(new[0], old[0]);
     [vbslq_f32(less, new[0], old[0]), vbslq_f32(less, new[1], old[1])]
+}
+
+#[inline]
+#[target_feature(enable = "neon")]
+fn first_least([value, mark]: [float32x4_t; 2]) -> usize {
+    // SAFETY: 4 elements.
+    let lanes = unsafe { vld1q_f32([0.0, 1.0, 2.0, 3.0].as_ptr()) };
+    let those = vceqq_f32(value, vdupq_n_f32(vminvq_f32(value)));
+    let index = vfmaq_f32(lanes, mark, vdupq_n_f32(4.0));
+    vminvq_f32(vbslq_f32(those, index, vdupq_n_f32(f32::INFINITY))) as usize
 }
 
 impl Nibbles for Neon {
@@ -255,7 +271,8 @@ fn add_bytes(tables: &[[u8; 256]], lines: &[[u8; 64]], sums: &mut [[u32; 16]; 4]
     for (table, line) in tables.iter().zip(lines) {
         let t = table.as_chunks().0;
         let t = [load_64(&t[0]), load_64(&t[1]), load_64(&t[2]), load_64(&t[3])];
-        let codes = load_64(line);
+        // SAFETY: 64 bytes; every fourth in a register, as their rows belong together.
+        let codes = unsafe { vld4q_u8(line.as_ptr()) };
         let codes = [codes.0, codes.1, codes.2, codes.3];
         let quarter = vdupq_n_u8(64);
         for i in 0..4 {

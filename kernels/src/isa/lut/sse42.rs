@@ -29,6 +29,12 @@ impl Lanes for Sse42 {
         // SAFETY: the token proves SSE4.1.
         unsafe { keep_less(new, old) }
     }
+
+    #[inline(always)]
+    fn first_least(self, best: [__m128; 2]) -> usize {
+        // SAFETY: the token proves SSE4.1.
+        unsafe { first_least(best) }
+    }
 }
 
 #[inline]
@@ -36,6 +42,24 @@ impl Lanes for Sse42 {
 fn keep_less(new: [__m128; 2], old: [__m128; 2]) -> [__m128; 2] {
     let less = _mm_cmplt_ps(new[0], old[0]);
     [_mm_blendv_ps(old[0], new[0], less), _mm_blendv_ps(old[1], new[1], less)]
+}
+
+/// The smallest lane, in every lane.
+#[inline]
+#[target_feature(enable = "sse4.1")]
+fn least(v: __m128) -> __m128 {
+    let v = _mm_min_ps(v, _mm_shuffle_ps::<0b01_00_11_10>(v, v));
+    _mm_min_ps(v, _mm_shuffle_ps::<0b10_11_00_01>(v, v))
+}
+
+#[inline]
+#[target_feature(enable = "sse4.1")]
+fn first_least([value, mark]: [__m128; 2]) -> usize {
+    let those = _mm_cmpeq_ps(value, least(value));
+    let marks = _mm_mul_ps(mark, _mm_set1_ps(4.0));
+    let index = _mm_add_ps(marks, _mm_setr_ps(0.0, 1.0, 2.0, 3.0));
+    let none = _mm_set1_ps(f32::INFINITY);
+    _mm_cvtss_f32(least(_mm_blendv_ps(none, index, those))) as usize
 }
 
 impl Nibbles for Sse42 {

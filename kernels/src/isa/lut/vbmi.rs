@@ -123,21 +123,26 @@ fn nibbles<const B: usize, const PLANAR: bool>(
             acc[b] = unsafe { add_four::<PLANAR>(acc[b], table, load(&lines[b * groups + g])) };
         }
     }
-    let mut sums = [[0; 16]; 2];
     for (b, to) in to.chunks_mut(32).enumerate().take(B) {
-        if let Ok(to) = <&mut [u32; 32]>::try_from(&mut *to) {
-            let to = to.as_chunks_mut().0;
-            // SAFETY: the token proves AVX-512.
-            unsafe { store(acc[b][0], &mut to[0]) };
-            // SAFETY: the token proves AVX-512.
-            unsafe { store(acc[b][1], &mut to[1]) };
-        } else {
-            // SAFETY: the token proves AVX-512.
-            unsafe { store(acc[b][0], &mut sums[0]) };
-            // SAFETY: the token proves AVX-512.
-            unsafe { store(acc[b][1], &mut sums[1]) };
-            to.copy_from_slice(&sums.as_flattened()[..to.len()]);
+        // SAFETY: the token proves AVX-512.
+        unsafe { store_rows(acc[b], to) };
+    }
+}
+
+/// Writes a block's rows, or as many as there are.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn store_rows<const N: usize>(rows: [__m512i; N], to: &mut [u32]) {
+    if to.len() == N * 16 {
+        for (to, rows) in to.as_chunks_mut().0.iter_mut().zip(rows) {
+            store(rows, to);
         }
+    } else {
+        let mut all = [[0; 16]; N];
+        for (to, rows) in all.iter_mut().zip(rows) {
+            store(rows, to);
+        }
+        to.copy_from_slice(&all.as_flattened()[..to.len()]);
     }
 }
 
@@ -206,10 +211,11 @@ fn many<const B: usize, const TWO: bool>(
     let lines = data.as_chunks().0;
     let m = tables.len();
     assert_eq!(lines.len(), B * m, "blocks of as many sub-spaces as the table");
-    let mut sums = [[[0; 16]; 4]; B];
+    // SAFETY: the token proves AVX-512.
+    let zero = unsafe { _mm512_setzero_si512() };
+    let mut sums = [[zero; 4]; B];
     for (chunk, tables) in tables.chunks(BEFORE_FLUSH).enumerate() {
-        // SAFETY: the token proves AVX-512.
-        let mut acc = [[unsafe { _mm512_setzero_si512() }; 2]; B];
+        let mut acc = [[zero; 2]; B];
         for (s, table) in tables.iter().enumerate() {
             // SAFETY: the token proves AVX-512.
             let table = unsafe { load_256(table) };
@@ -221,11 +227,12 @@ fn many<const B: usize, const TWO: bool>(
         }
         for b in 0..B {
             // SAFETY: the token proves AVX-512.
-            unsafe { flush(acc[b], &mut sums[b]) };
+            sums[b] = unsafe { flush(acc[b], sums[b]) };
         }
     }
-    for (to, sums) in to.chunks_mut(64).zip(&sums) {
-        to.copy_from_slice(&sums.as_flattened()[..to.len()]);
+    for (b, to) in to.chunks_mut(64).enumerate().take(B) {
+        // SAFETY: the token proves AVX-512.
+        unsafe { store_rows(sums[b], to) };
     }
 }
 
@@ -244,7 +251,7 @@ fn add_bytes<const TWO: bool>(acc: [__m512i; 2], t: [__m512i; 4], codes: __m512i
     let (low, high) = if TWO {
         (_mm512_permutex2var_epi8(t[0], codes, t[1]), _mm512_permutex2var_epi8(t[2], codes, t[3]))
     } else {
-        let odd = _mm512_movepi8_mask(_mm512_add_epi8(codes, codes));
+        let odd = _mm512_test_epi8_mask(codes, _mm512_set1_epi8(64));
         let low = _mm512_permutexvar_epi8(codes, t[0]);
         let high = _mm512_permutexvar_epi8(codes, t[2]);
         (
@@ -256,24 +263,16 @@ fn add_bytes<const TWO: bool>(acc: [__m512i; 2], t: [__m512i; 4], codes: __m512i
     [_mm512_add_epi16(acc[0], x), _mm512_add_epi16(acc[1], _mm512_srli_epi16::<8>(x))]
 }
 
-/// Adds 64 rows of 16 bits to their sums.
+/// Adds 64 rows of 16 bits to their sums: byte j of each four belongs to row 16 j and those behind.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
-fn flush(acc: [__m512i; 2], sums: &mut [[u32; 16]; 4]) {
-    let odd = acc[1];
+fn flush(acc: [__m512i; 2], sums: [__m512i; 4]) -> [__m512i; 4] {
+    let (odd, lower) = (acc[1], _mm512_set1_epi32(0xffff));
     let even = _mm512_sub_epi16(acc[0], _mm512_slli_epi16::<8>(odd));
-    // Each 128 bits of these hold 8 rows: 16 i + 0..8, and 16 i + 8..16.
-    let (low, high) = (_mm512_unpacklo_epi16(even, odd), _mm512_unpackhi_epi16(even, odd));
-    let rows = [
-        (_mm512_castsi512_si128(low), _mm512_castsi512_si128(high)),
-        (_mm512_extracti32x4_epi32::<1>(low), _mm512_extracti32x4_epi32::<1>(high)),
-        (_mm512_extracti32x4_epi32::<2>(low), _mm512_extracti32x4_epi32::<2>(high)),
-        (_mm512_extracti32x4_epi32::<3>(low), _mm512_extracti32x4_epi32::<3>(high)),
-    ];
-    for (sums, (low, high)) in sums.iter_mut().zip(rows) {
-        let rows = _mm512_cvtepu16_epi32(_mm256_set_m128i(high, low));
-        // SAFETY: 16 words, of any alignment.
-        let before = unsafe { _mm512_loadu_si512(sums.as_ptr().cast()) };
-        store(_mm512_add_epi32(before, rows), sums);
-    }
+    [
+        _mm512_add_epi32(sums[0], _mm512_and_si512(even, lower)),
+        _mm512_add_epi32(sums[1], _mm512_and_si512(odd, lower)),
+        _mm512_add_epi32(sums[2], _mm512_srli_epi32::<16>(even)),
+        _mm512_add_epi32(sums[3], _mm512_srli_epi32::<16>(odd)),
+    ]
 }

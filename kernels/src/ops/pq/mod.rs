@@ -5,6 +5,8 @@ mod autovec;
 mod scalar;
 #[cfg(feature = "testkit")]
 mod subject;
+#[cfg(all(test, feature = "testkit"))]
+mod tests;
 mod variants;
 
 use core::marker::PhantomData;
@@ -151,7 +153,6 @@ impl Op for Pq<Adc, FastScan<Rows64, 256>> {
     const METRIC: &'static str = "adc";
     const VARIANTS: &'static [Variant<Self>] = &[
         row!("scalar", Scalar, scalar::bytes),
-        avx512vbmi::blocks::<Self, Bytes<Avx512Vbmi, 1, true>, Rows64, 256>("avx512vbmi-two-b1"),
         avx512vbmi::blocks::<Self, Bytes<Avx512Vbmi, 2, true>, Rows64, 256>("avx512vbmi-two-b2"),
         avx512vbmi::blocks::<Self, Bytes<Avx512Vbmi, 4, true>, Rows64, 256>("avx512vbmi-two-b4"),
         avx512vbmi::blocks::<Self, Bytes<Avx512Vbmi, 2, false>, Rows64, 256>("avx512vbmi-one-b2"),

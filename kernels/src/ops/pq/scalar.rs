@@ -157,13 +157,15 @@ pub(super) fn bytes(table: &[[u8; 256]], blocks: BlocksRef<'_, Rows64>, out: &mu
         return out.fill(0);
     }
     for (block, out) in blocks.data().chunks_exact(bytes).zip(out.chunks_mut(64)) {
-        let mut sums = [0; 64];
+        let mut sums = [[0; 16]; 4];
         for (table, codes) in table.iter().zip(block.as_chunks::<64>().0) {
-            for (sum, &code) in sums.iter_mut().zip(codes) {
-                *sum += u32::from(table[usize::from(code)]);
+            for (v, quad) in codes.as_chunks::<4>().0.iter().enumerate() {
+                for (sums, &code) in sums.iter_mut().zip(quad) {
+                    sums[v] += u32::from(table[usize::from(code)]);
+                }
             }
         }
-        out.copy_from_slice(&sums[..out.len()]);
+        out.copy_from_slice(&sums.as_flattened()[..out.len()]);
     }
 }
 

@@ -21,7 +21,14 @@ pub trait BlockLayout: Copy + fmt::Debug + 'static {
     fn place(sub_space: usize, row: usize) -> (usize, bool);
 }
 
-/// 64 rows, a byte a code: byte `s * 64 + r` of a block is sub-space `s` of row `r`.
+/// 64 rows, a byte a code; four rows that lie 16 apart are side by side, so that 16-bit and 32-bit
+/// lanes part them in the order of the rows:
+///
+/// ```text
+/// 64 bytes for each sub-space a
+/// byte   0     1      2      3      4     5     ...  63
+///        a(0)  a(16)  a(32)  a(48)  a(1)  a(17) ...  a(63)
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Rows64;
 
@@ -36,7 +43,7 @@ impl BlockLayout for Rows64 {
     }
 
     fn place(sub_space: usize, row: usize) -> (usize, bool) {
-        (sub_space * 64 + row, false)
+        (sub_space * 64 + row % 16 * 4 + row / 16, false)
     }
 }
 
