@@ -52,3 +52,7 @@ pub use shape::{
     Batch, CodeNorms, EncodeBits, Gather, GatherNorms, Pair, PairNorms, Row, Scan, ScanNorms,
     Shape, VectorShape, cosine_from_norms, inv_norm,
 };
+pub use shape::{
+    BlockLayout, CodeBlocksRef, CodeScan, Codebook, FastScan, Interleaved4, Lut, LutRef, NotFinite,
+    Planar4, PqEncode, QuantizedLut, Rows64, SdcRef,
+};

@@ -17,6 +17,12 @@ pub(crate) mod vector;
 
 pub use block::{Block, BlockPrune};
 pub use encode_bits::EncodeBits;
+#[cfg(feature = "testkit")]
+pub(crate) use lut::padded;
+pub use lut::{
+    BlockLayout, CodeBlocksRef, CodeScan, Codebook, FastScan, Interleaved4, Lut, LutRef, NotFinite,
+    Planar4, PqEncode, QuantizedLut, Rows64, SdcRef,
+};
 pub use map::{Combine, Edges, Map1, Map2, Map3, Update};
 pub use select::{Argmin, Scored, Select, TopK};
 pub use tile::{Assign, Tile, TileNorms, norm_sq};

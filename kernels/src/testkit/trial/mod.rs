@@ -7,6 +7,7 @@
 mod block;
 mod edges;
 mod encode_bits;
+pub(crate) mod lut;
 mod map;
 mod memory;
 mod select;
