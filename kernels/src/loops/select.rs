@@ -49,7 +49,8 @@ pub(crate) fn offer_sampled<S: Sift, const U: usize>(
 /// Scores in a sample.
 const SAMPLE: usize = 512;
 
-/// A limit that about twice k of the scores are below; `None` where that is no small part.
+/// A limit that at least k of the scores are most likely below, and not many more; `None` where
+/// that is no small part.
 #[inline(never)]
 fn guess(scores: &[f32], k: usize) -> Option<f32> {
     // Worth it only where the sample costs little and most of the scores will be dropped.

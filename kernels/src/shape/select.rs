@@ -44,8 +44,7 @@ pub struct TopK {
 }
 
 impl TopK {
-    /// Scratch for the `k` smallest of any number of scores: 16 to 32 bytes for each of the k, and
-    /// a few KiB.
+    /// Scratch for the `k` smallest of any number of scores: 16 bytes for each of the k, and 2 KiB.
     ///
     /// # Errors
     /// Too little memory for `k`.
