@@ -1,4 +1,4 @@
-//! Rows of `i8`.
+//! Rows of `i8`: the list. What they are is in `ops/int8`, for both kinds of bytes.
 
 use super::int8::Int8;
 use crate::isa::int8::{Cosine, Dot, L2Sq};

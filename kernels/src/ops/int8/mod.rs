@@ -1,4 +1,4 @@
-//! Rows of bytes, `i8` and `u8`: the operations of both encodings.
+//! Rows of bytes, `i8` and `u8`: the operations of both encodings. See the README beside this.
 
 mod autovec;
 mod norms;
