@@ -47,7 +47,7 @@ impl Widen<f16, 1> for Avx2 {
     }
 
     #[inline(always)]
-    fn ask_for(self, x: &f16) {
+    fn ask_for(self, x: *const f16) {
         prefetch(x);
     }
 }
@@ -92,7 +92,7 @@ impl Widen<bf16, 2> for Avx2 {
     }
 
     #[inline(always)]
-    fn ask_for(self, x: &bf16) {
+    fn ask_for(self, x: *const bf16) {
         prefetch(x);
     }
 }

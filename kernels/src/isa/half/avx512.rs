@@ -49,7 +49,53 @@ impl Widen<f16, 1> for Avx512 {
     }
 
     #[inline(always)]
-    fn ask_for(self, x: &f16) {
+    fn ask_for(self, x: *const f16) {
+        prefetch(x);
+    }
+}
+
+/// A whole cache line a step, for forms that ask for one line a step.
+impl Widen<f16, 2> for Avx512 {
+    type Codes = [f16; 32];
+    type Floats = [f32; 32];
+
+    #[inline(always)]
+    fn code_chunks(self, x: &[f16]) -> (&[[f16; 32]], &[f16]) {
+        x.as_chunks()
+    }
+
+    #[inline(always)]
+    fn float_chunks(self, x: &[f32]) -> (&[[f32; 32]], &[f32]) {
+        x.as_chunks()
+    }
+
+    #[inline(always)]
+    fn widen(self, x: &[f16; 32]) -> [__m512; 2] {
+        let (low, high) = (x.first_chunk().expect("32"), x.last_chunk().expect("32"));
+        let ([low], [high]): ([__m512; 1], [__m512; 1]) = (self.widen(low), self.widen(high));
+        [low, high]
+    }
+
+    #[inline(always)]
+    fn widen_tail(self, x: &[f16]) -> [__m512; 2] {
+        let ([low], [high]): ([__m512; 1], [__m512; 1]) =
+            (self.widen_tail(x), self.widen_tail(behind(x, 16)));
+        [low, high]
+    }
+
+    #[inline(always)]
+    fn arrange(self, x: &[f32; 32]) -> [__m512; 2] {
+        let (low, high) = (x.first_chunk().expect("32"), x.last_chunk().expect("32"));
+        [self.load(low), self.load(high)]
+    }
+
+    #[inline(always)]
+    fn arrange_tail(self, x: &[f32]) -> [__m512; 2] {
+        [self.load_partial(x), self.load_partial(behind(x, 16))]
+    }
+
+    #[inline(always)]
+    fn ask_for(self, x: *const f16) {
         prefetch(x);
     }
 }
@@ -94,7 +140,7 @@ impl Widen<bf16, 2> for Avx512 {
     }
 
     #[inline(always)]
-    fn ask_for(self, x: &bf16) {
+    fn ask_for(self, x: *const bf16) {
         prefetch(x);
     }
 }
@@ -246,7 +292,7 @@ impl Widen<f16, 1> for Ymm {
     }
 
     #[inline(always)]
-    fn ask_for(self, x: &f16) {
+    fn ask_for(self, x: *const f16) {
         prefetch(x);
     }
 }

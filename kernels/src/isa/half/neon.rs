@@ -60,7 +60,7 @@ impl Widen<f16, 2> for Neon {
     }
 
     #[inline(always)]
-    fn ask_for(self, x: &f16) {
+    fn ask_for(self, x: *const f16) {
         prefetch(x);
     }
 }
@@ -103,7 +103,7 @@ impl Widen<bf16, 2> for Neon {
     }
 
     #[inline(always)]
-    fn ask_for(self, x: &bf16) {
+    fn ask_for(self, x: *const bf16) {
         prefetch(x);
     }
 }
@@ -118,11 +118,10 @@ fn part(x: uint32x4_t) -> [float32x4_t; 2] {
 
 /// Asks for a cache line.
 #[inline(always)]
-fn prefetch<E>(x: &E) {
-    let address = core::ptr::from_ref(x);
+fn prefetch<E>(x: *const E) {
     // SAFETY: `prfm` reads nothing that the program can see, at any address.
     unsafe {
-        asm!("prfm pldl1keep, [{0}]", in(reg) address,
+        asm!("prfm pldl1keep, [{0}]", in(reg) x,
             options(nostack, readonly, preserves_flags));
     }
 }

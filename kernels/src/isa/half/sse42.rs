@@ -53,7 +53,7 @@ macro_rules! even_and_odd {
             }
 
             #[inline(always)]
-            fn ask_for(self, x: &$e) {
+            fn ask_for(self, x: *const $e) {
                 prefetch(x);
             }
         }
