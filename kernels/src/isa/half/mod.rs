@@ -30,6 +30,9 @@ use crate::loops::arith::{Arith, FromToken, NormArith};
 use crate::ops::f32::metric::{Dot, Step};
 use crate::shape::cosine_from_norms;
 
+/// Types that a value is of, and holds nothing of.
+type Marker<T> = PhantomData<fn() -> T>;
+
 /// How a level makes registers of `f32` of elements of `E`: `R` registers at once.
 ///
 /// The lanes of `R = 2` need not be in the order of the elements (even ones and odd ones are
@@ -157,10 +160,7 @@ own_queries! { f16 bf16 }
 /// Metric `M` of a query of `Q` and rows of `E` in registers of `S`.
 ///
 /// With `AHEAD`, each step also asks for what lies so many bytes behind its chunk.
-pub(crate) struct Wide<S, M, Q, E, const R: usize, const AHEAD: usize = 0>(
-    S,
-    PhantomData<fn() -> (M, Q, E)>,
-);
+pub(crate) struct Wide<S, M, Q, E, const R: usize, const AHEAD: usize = 0>(S, Marker<(M, Q, E)>);
 
 impl<S: Copy, M, Q, E, const R: usize, const AHEAD: usize> Clone for Wide<S, M, Q, E, R, AHEAD> {
     #[inline(always)]
@@ -305,7 +305,7 @@ where
 /// absolute error of at most `2^-126 (|x| + |y| + 1)` an element beside the rounding of the sum.
 pub(crate) struct Products<M>(
     #[allow(dead_code, reason = "foreign architectures")] Avx512Bf16,
-    PhantomData<fn() -> M>,
+    Marker<M>,
 );
 
 impl<M> Clone for Products<M> {

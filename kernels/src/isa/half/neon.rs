@@ -82,7 +82,9 @@ impl Widen<bf16, 2> for Neon {
     #[inline(always)]
     fn widen(self, x: &[bf16; 8]) -> [float32x4_t; 2] {
         // SAFETY: the token proves NEON; the chunk has 8 elements.
-        unsafe { part(vreinterpretq_u32_u16(vld1q_u16(x.as_ptr().cast()))) }
+        let codes = unsafe { vld1q_u16(x.as_ptr().cast()) };
+        // SAFETY: the token proves NEON.
+        unsafe { part(codes) }
     }
 
     #[inline(always)]
@@ -111,7 +113,8 @@ impl Widen<bf16, 2> for Neon {
 /// The even elements and the odd ones: a `bf16` is the upper half of an `f32`.
 #[inline]
 #[target_feature(enable = "neon")]
-fn part(x: uint32x4_t) -> [float32x4_t; 2] {
+fn part(x: uint16x8_t) -> [float32x4_t; 2] {
+    let x = vreinterpretq_u32_u16(x);
     let odd = vandq_u32(x, vdupq_n_u32(0xffff_0000));
     [vreinterpretq_f32_u32(vshlq_n_u32::<16>(x)), vreinterpretq_f32_u32(odd)]
 }
