@@ -85,7 +85,7 @@ pub(crate) struct Ymm(Avx512);
 
 /// How far ahead, in bytes, the `-pf` forms of a streaming scan ask for rows: widening fills the
 /// scheduler before the loads of the next rows begin, and the hardware prefetcher does not make up
-/// for it. Any distance from half a row of 768 elements to four rows measured the same.
+/// for it. Distances from 1.5 to 6 KiB measured the same.
 pub(crate) const AHEAD: usize = 3072;
 
 /// What the query is made of: `f32`, or the elements of the rows.
