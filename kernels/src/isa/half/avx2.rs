@@ -26,14 +26,18 @@ impl Widen<f16, 1> for Avx2 {
 
     #[inline(always)]
     fn widen(self, x: &[f16; 8]) -> [__m256; 1] {
-        // SAFETY: the token proves F16C; the chunk has 8 elements; the load is unaligned.
-        unsafe { [_mm256_cvtph_ps(_mm_loadu_si128(x.as_ptr().cast()))] }
+        // SAFETY: the token proves SSE2; the chunk has 8 elements; the load is unaligned.
+        let codes = unsafe { _mm_loadu_si128(x.as_ptr().cast()) };
+        // SAFETY: the token proves F16C.
+        unsafe { [_mm256_cvtph_ps(codes)] }
     }
 
     #[inline(always)]
     fn widen_tail(self, x: &[f16]) -> [__m256; 1] {
+        // SAFETY: the token proves SSE2.
+        let codes = unsafe { tail8(x) };
         // SAFETY: the token proves F16C.
-        unsafe { [_mm256_cvtph_ps(tail8(x))] }
+        unsafe { [_mm256_cvtph_ps(codes)] }
     }
 
     #[inline(always)]
@@ -47,7 +51,7 @@ impl Widen<f16, 1> for Avx2 {
     }
 
     #[inline(always)]
-    fn ask_for(self, x: &f16) {
+    fn ask_for(self, x: *const f16) {
         prefetch(x);
     }
 }
@@ -68,14 +72,16 @@ impl Widen<bf16, 2> for Avx2 {
 
     #[inline(always)]
     fn widen(self, x: &[bf16; 16]) -> [__m256; 2] {
-        // SAFETY: the token proves AVX2; the chunk has 16 elements; the load is unaligned.
-        unsafe { part(_mm256_loadu_si256(x.as_ptr().cast())) }
+        // SAFETY: the token proves AVX; the chunk has 16 elements; the load is unaligned.
+        let codes = unsafe { _mm256_loadu_si256(x.as_ptr().cast()) };
+        // SAFETY: the token proves AVX2.
+        unsafe { part(codes) }
     }
 
     #[inline(always)]
     fn widen_tail(self, x: &[bf16]) -> [__m256; 2] {
         // SAFETY: the token proves AVX2.
-        unsafe { part(_mm256_set_m128i(tail8(behind(x, 8)), tail8(x))) }
+        unsafe { part_tail(x) }
     }
 
     #[inline(always)]
@@ -92,7 +98,7 @@ impl Widen<bf16, 2> for Avx2 {
     }
 
     #[inline(always)]
-    fn ask_for(self, x: &bf16) {
+    fn ask_for(self, x: *const bf16) {
         prefetch(x);
     }
 }
@@ -103,6 +109,13 @@ impl Widen<bf16, 2> for Avx2 {
 fn part(x: __m256i) -> [__m256; 2] {
     let odd = _mm256_and_si256(x, _mm256_set1_epi32(0xffff_0000_u32.cast_signed()));
     [_mm256_castsi256_ps(_mm256_slli_epi32::<16>(x)), _mm256_castsi256_ps(odd)]
+}
+
+/// As [`part`], of up to 16 elements.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn part_tail(x: &[bf16]) -> [__m256; 2] {
+    part(_mm256_set_m128i(tail8(behind(x, 8)), tail8(x)))
 }
 
 /// The even ones of 16 floats and the odd ones.

@@ -27,15 +27,19 @@ impl Widen<f16, 1> for Avx512 {
 
     #[inline(always)]
     fn widen(self, x: &[f16; 16]) -> [__m512; 1] {
-        // SAFETY: the token proves AVX-512F; the chunk has 16 elements; the load is unaligned.
-        unsafe { [_mm512_cvtph_ps(_mm256_loadu_si256(x.as_ptr().cast()))] }
+        // SAFETY: the token proves AVX; the chunk has 16 elements; the load is unaligned.
+        let codes = unsafe { _mm256_loadu_si256(x.as_ptr().cast()) };
+        // SAFETY: the token proves AVX-512F.
+        unsafe { [_mm512_cvtph_ps(codes)] }
     }
 
     #[inline(always)]
     fn widen_tail(self, x: &[f16]) -> [__m512; 1] {
         let mask = mask(x.len().min(16)) as __mmask16;
         // SAFETY: the token proves AVX-512BW and VL; masked-off lanes are not read.
-        unsafe { [_mm512_cvtph_ps(_mm256_maskz_loadu_epi16(mask, x.as_ptr().cast()))] }
+        let codes = unsafe { _mm256_maskz_loadu_epi16(mask, x.as_ptr().cast()) };
+        // SAFETY: the token proves AVX-512F.
+        unsafe { [_mm512_cvtph_ps(codes)] }
     }
 
     #[inline(always)]
@@ -49,7 +53,53 @@ impl Widen<f16, 1> for Avx512 {
     }
 
     #[inline(always)]
-    fn ask_for(self, x: &f16) {
+    fn ask_for(self, x: *const f16) {
+        prefetch(x);
+    }
+}
+
+/// A whole cache line a step, for forms that ask for one line a step.
+impl Widen<f16, 2> for Avx512 {
+    type Codes = [f16; 32];
+    type Floats = [f32; 32];
+
+    #[inline(always)]
+    fn code_chunks(self, x: &[f16]) -> (&[[f16; 32]], &[f16]) {
+        x.as_chunks()
+    }
+
+    #[inline(always)]
+    fn float_chunks(self, x: &[f32]) -> (&[[f32; 32]], &[f32]) {
+        x.as_chunks()
+    }
+
+    #[inline(always)]
+    fn widen(self, x: &[f16; 32]) -> [__m512; 2] {
+        let (low, high) = (x.first_chunk().expect("32"), x.last_chunk().expect("32"));
+        let ([low], [high]): ([__m512; 1], [__m512; 1]) = (self.widen(low), self.widen(high));
+        [low, high]
+    }
+
+    #[inline(always)]
+    fn widen_tail(self, x: &[f16]) -> [__m512; 2] {
+        let ([low], [high]): ([__m512; 1], [__m512; 1]) =
+            (self.widen_tail(x), self.widen_tail(behind(x, 16)));
+        [low, high]
+    }
+
+    #[inline(always)]
+    fn arrange(self, x: &[f32; 32]) -> [__m512; 2] {
+        let (low, high) = (x.first_chunk().expect("32"), x.last_chunk().expect("32"));
+        [self.load(low), self.load(high)]
+    }
+
+    #[inline(always)]
+    fn arrange_tail(self, x: &[f32]) -> [__m512; 2] {
+        [self.load_partial(x), self.load_partial(behind(x, 16))]
+    }
+
+    #[inline(always)]
+    fn ask_for(self, x: *const f16) {
         prefetch(x);
     }
 }
@@ -70,14 +120,18 @@ impl Widen<bf16, 2> for Avx512 {
 
     #[inline(always)]
     fn widen(self, x: &[bf16; 32]) -> [__m512; 2] {
-        // SAFETY: the token proves AVX-512F; the chunk has 32 elements; the load is unaligned.
-        unsafe { part(_mm512_loadu_epi16(x.as_ptr().cast())) }
+        // SAFETY: the token proves AVX-512BW; the chunk has 32 elements; the load is unaligned.
+        let codes = unsafe { _mm512_loadu_epi16(x.as_ptr().cast()) };
+        // SAFETY: the token proves AVX-512F.
+        unsafe { part(codes) }
     }
 
     #[inline(always)]
     fn widen_tail(self, x: &[bf16]) -> [__m512; 2] {
         // SAFETY: the token proves AVX-512BW; masked-off lanes are not read.
-        unsafe { part(_mm512_maskz_loadu_epi16(mask(x.len()), x.as_ptr().cast())) }
+        let codes = unsafe { _mm512_maskz_loadu_epi16(mask(x.len()), x.as_ptr().cast()) };
+        // SAFETY: the token proves AVX-512F.
+        unsafe { part(codes) }
     }
 
     #[inline(always)]
@@ -94,7 +148,7 @@ impl Widen<bf16, 2> for Avx512 {
     }
 
     #[inline(always)]
-    fn ask_for(self, x: &bf16) {
+    fn ask_for(self, x: *const bf16) {
         prefetch(x);
     }
 }
@@ -252,7 +306,9 @@ impl Widen<f16, 1> for Ymm {
     fn widen_tail(self, x: &[f16]) -> [__m256; 1] {
         let mask = mask(x.len().min(8)) as __mmask8;
         // SAFETY: the token proves AVX-512BW and VL; masked-off lanes are not read.
-        unsafe { [_mm256_cvtph_ps(_mm_maskz_loadu_epi16(mask, x.as_ptr().cast()))] }
+        let codes = unsafe { _mm_maskz_loadu_epi16(mask, x.as_ptr().cast()) };
+        // SAFETY: the token proves F16C.
+        unsafe { [_mm256_cvtph_ps(codes)] }
     }
 
     #[inline(always)]
@@ -266,7 +322,7 @@ impl Widen<f16, 1> for Ymm {
     }
 
     #[inline(always)]
-    fn ask_for(self, x: &f16) {
+    fn ask_for(self, x: *const f16) {
         prefetch(x);
     }
 }

@@ -60,7 +60,7 @@ impl Widen<f16, 2> for Neon {
     }
 
     #[inline(always)]
-    fn ask_for(self, x: &f16) {
+    fn ask_for(self, x: *const f16) {
         prefetch(x);
     }
 }
@@ -82,7 +82,9 @@ impl Widen<bf16, 2> for Neon {
     #[inline(always)]
     fn widen(self, x: &[bf16; 8]) -> [float32x4_t; 2] {
         // SAFETY: the token proves NEON; the chunk has 8 elements.
-        unsafe { part(vreinterpretq_u32_u16(vld1q_u16(x.as_ptr().cast()))) }
+        let codes = unsafe { vld1q_u16(x.as_ptr().cast()) };
+        // SAFETY: the token proves NEON.
+        unsafe { part(codes) }
     }
 
     #[inline(always)]
@@ -103,7 +105,7 @@ impl Widen<bf16, 2> for Neon {
     }
 
     #[inline(always)]
-    fn ask_for(self, x: &bf16) {
+    fn ask_for(self, x: *const bf16) {
         prefetch(x);
     }
 }
@@ -111,18 +113,18 @@ impl Widen<bf16, 2> for Neon {
 /// The even elements and the odd ones: a `bf16` is the upper half of an `f32`.
 #[inline]
 #[target_feature(enable = "neon")]
-fn part(x: uint32x4_t) -> [float32x4_t; 2] {
+fn part(x: uint16x8_t) -> [float32x4_t; 2] {
+    let x = vreinterpretq_u32_u16(x);
     let odd = vandq_u32(x, vdupq_n_u32(0xffff_0000));
     [vreinterpretq_f32_u32(vshlq_n_u32::<16>(x)), vreinterpretq_f32_u32(odd)]
 }
 
 /// Asks for a cache line.
 #[inline(always)]
-fn prefetch<E>(x: &E) {
-    let address = core::ptr::from_ref(x);
+fn prefetch<E>(x: *const E) {
     // SAFETY: `prfm` reads nothing that the program can see, at any address.
     unsafe {
-        asm!("prfm pldl1keep, [{0}]", in(reg) address,
+        asm!("prfm pldl1keep, [{0}]", in(reg) x,
             options(nostack, readonly, preserves_flags));
     }
 }

@@ -30,13 +30,17 @@ macro_rules! even_and_odd {
             #[inline(always)]
             fn widen(self, x: &[$e; 8]) -> [__m128; 2] {
                 // SAFETY: the token proves SSE2; the chunk has 8 elements; the load is unaligned.
-                unsafe { $part(_mm_loadu_si128(x.as_ptr().cast())) }
+                let codes = unsafe { _mm_loadu_si128(x.as_ptr().cast()) };
+                // SAFETY: the token proves SSE2.
+                unsafe { $part(codes) }
             }
 
             #[inline(always)]
             fn widen_tail(self, x: &[$e]) -> [__m128; 2] {
                 // SAFETY: the token proves SSE2.
-                unsafe { $part(tail8(x)) }
+                let codes = unsafe { tail8(x) };
+                // SAFETY: the token proves SSE2.
+                unsafe { $part(codes) }
             }
 
             #[inline(always)]
@@ -53,7 +57,7 @@ macro_rules! even_and_odd {
             }
 
             #[inline(always)]
-            fn ask_for(self, x: &$e) {
+            fn ask_for(self, x: *const $e) {
                 prefetch(x);
             }
         }

@@ -72,7 +72,7 @@ pub(super) fn tail8<E: Bits>(x: &[E]) -> __m128i {
 
 /// Asks for a cache line.
 #[inline(always)]
-pub(super) fn prefetch<E>(x: &E) {
+pub(super) fn prefetch<E>(x: *const E) {
     // SAFETY: a prefetch reads nothing that the program can see, at any address.
-    unsafe { _mm_prefetch::<_MM_HINT_T0>(core::ptr::from_ref(x).cast()) }
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(x.cast()) }
 }

@@ -5,7 +5,7 @@ use half::bf16;
 use super::half::scalar::Scalar;
 use super::half::{Half, autovec, simsimd};
 use super::{at, plain};
-use crate::isa::half::{Products, Wide};
+use crate::isa::half::{AHEAD, Products, Wide};
 use crate::isa::tokens::{Avx2, Avx512, Neon, Simd128, Sse42};
 use crate::kernel::{AnyOp, Erased, Op, Variant};
 use crate::ops::f32::metric::{Cosine, Dot, L2Sq, Step};
@@ -17,7 +17,8 @@ pub(crate) static OPS: &[&dyn AnyOp] = half_ops!(bf16);
 /// Metric `M` of two vectors of `bf16`, `R` registers at once.
 type Two<S, M, const R: usize> = Wide<S, M, bf16, bf16, R>;
 /// Metric `M` of a query of `f32` and rows of `bf16`.
-type Rows<S, M, const R: usize> = Wide<S, <M as Step>::Rows, f32, bf16, R>;
+type Rows<S, M, const R: usize, const AHEAD: usize = 0> =
+    Wide<S, <M as Step>::Rows, f32, bf16, R, AHEAD>;
 
 /// The accumulators of a pair and of each of four rows, at the levels with 16 and 32 registers.
 macro_rules! metrics {
@@ -46,6 +47,7 @@ macro_rules! metrics {
             at::avx512::scan::<Self, Rows<Avx512, $m, 2>, $r32>(),
             at::avx512::scan8::<Self, Rows<Avx512, $m, 2>, 1>(),
             at::avx512::stream::<Self, Rows<Avx512, $m, 2>, 4>(),
+            at::avx512::stream::<Self, Rows<Avx512, $m, 2, AHEAD>, 4>().named("avx512-stream-pf"),
             at::neon::scan::<Self, Rows<Neon, $m, 2>, $r32>(),
             at::neon::stream::<Self, Rows<Neon, $m, 2>, 4>(),
             at::simd128::scan::<Self, Rows<Simd128, $m, 2>, $r16>(),
@@ -95,6 +97,7 @@ half_op! { bf16 Cosine ScanNorms<f32, bf16, f32>: "cosine", [
     at::avx2::stream_norms::<Self, Rows<Avx2, Dot, 2>, 4>(),
     at::avx512::scan_norms::<Self, Rows<Avx512, Dot, 2>, 2>(),
     at::avx512::stream_norms::<Self, Rows<Avx512, Dot, 2>, 4>(),
+    at::avx512::stream_norms::<Self, Rows<Avx512, Dot, 2, AHEAD>, 4>().named("avx512-stream-pf"),
     at::neon::scan_norms::<Self, Rows<Neon, Dot, 2>, 2>(),
     at::neon::stream_norms::<Self, Rows<Neon, Dot, 2>, 4>(),
     at::simd128::scan_norms::<Self, Rows<Simd128, Dot, 2>, 2>(),

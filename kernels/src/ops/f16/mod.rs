@@ -5,7 +5,7 @@ use half::f16;
 use super::half::scalar::Scalar;
 use super::half::{Half, autovec, simsimd};
 use super::{at, plain};
-use crate::isa::half::{Wide, Ymm};
+use crate::isa::half::{AHEAD, Wide, Ymm};
 use crate::isa::tokens::{Avx2, Avx512, Neon, Simd128, Sse42};
 use crate::kernel::{AnyOp, Erased, Op, Variant};
 use crate::ops::f32::metric::{Cosine, Dot, L2Sq, Step};
@@ -17,7 +17,8 @@ pub(crate) static OPS: &[&dyn AnyOp] = half_ops!(f16);
 /// Metric `M` of two vectors of `f16`, `R` registers at once.
 type Two<S, M, const R: usize> = Wide<S, M, f16, f16, R>;
 /// Metric `M` of a query of `f32` and rows of `f16`.
-type Rows<S, M, const R: usize> = Wide<S, <M as Step>::Rows, f32, f16, R>;
+type Rows<S, M, const R: usize, const AHEAD: usize = 0> =
+    Wide<S, <M as Step>::Rows, f32, f16, R, AHEAD>;
 
 /// The accumulators of a pair and of each of four rows, at the levels with 16 and 32 registers.
 macro_rules! metrics {
@@ -45,6 +46,7 @@ macro_rules! metrics {
             at::avx512::scan::<Self, Rows<Avx512, $m, 1>, $r32>(),
             at::avx512::scan8::<Self, Rows<Avx512, $m, 1>, 1>(),
             at::avx512::stream::<Self, Rows<Avx512, $m, 1>, 4>(),
+            at::avx512::stream::<Self, Rows<Avx512, $m, 2, AHEAD>, 4>().named("avx512-stream-pf"),
             at::avx512::scan::<Self, Rows<Ymm, $m, 1>, $r32>().named("avx512-y-r4"),
             at::avx512::scan8::<Self, Rows<Ymm, $m, 1>, 1>().named("avx512-y-r8"),
             at::avx512::stream::<Self, Rows<Ymm, $m, 1>, 4>().named("avx512-y-stream"),
@@ -99,6 +101,7 @@ half_op! { f16 Cosine ScanNorms<f32, f16, f32>: "cosine", [
     at::avx2::stream_norms::<Self, Rows<Avx2, Dot, 1>, 4>(),
     at::avx512::scan_norms::<Self, Rows<Avx512, Dot, 1>, 2>(),
     at::avx512::stream_norms::<Self, Rows<Avx512, Dot, 1>, 4>(),
+    at::avx512::stream_norms::<Self, Rows<Avx512, Dot, 2, AHEAD>, 4>().named("avx512-stream-pf"),
     at::avx512::scan_norms::<Self, Rows<Ymm, Dot, 1>, 2>().named("avx512-y-r4"),
     at::avx512::stream_norms::<Self, Rows<Ymm, Dot, 1>, 4>().named("avx512-y-stream"),
     at::neon::scan_norms::<Self, Rows<Neon, Dot, 2>, 2>(),

@@ -24,11 +24,14 @@ mod imp {
     use crate::layout::RowsRef;
     use crate::ops::f32::metric::{Cosine, Dot, L2Sq, distance};
 
+    type ScanFn<E> = fn(&[f32], RowsRef<'_, E>, &mut [f32]);
+    type GatherFn<E> = fn(&[f32], RowsRef<'_, E>, &[u32], &mut [f32]);
+
     /// The entries of a metric on rows of `E`.
     pub(crate) trait Auto<E: 'static>: 'static {
         const PAIR: fn(&[E], &[E]) -> f32;
-        const SCAN: fn(&[f32], RowsRef<'_, E>, &mut [f32]);
-        const GATHER: fn(&[f32], RowsRef<'_, E>, &[u32], &mut [f32]);
+        const SCAN: ScanFn<E>;
+        const GATHER: GatherFn<E>;
     }
 
     /// An element, widened without a branch.
@@ -130,8 +133,8 @@ mod imp {
 
             impl Auto<$e> for $m {
                 const PAIR: fn(&[$e], &[$e]) -> f32 = $module::pair;
-                const SCAN: fn(&[f32], RowsRef<'_, $e>, &mut [f32]) = $module::scan;
-                const GATHER: fn(&[f32], RowsRef<'_, $e>, &[u32], &mut [f32]) = $module::gather;
+                const SCAN: ScanFn<$e> = $module::scan;
+                const GATHER: GatherFn<$e> = $module::gather;
             }
         )*};
     }

@@ -11,8 +11,11 @@ mod subject;
 
 use core::marker::PhantomData;
 
+/// Types that a value is of, and holds nothing of.
+type Marker<T> = PhantomData<fn() -> T>;
+
 /// The operation of metric `M` in shape `S` on rows of `E`.
-pub(crate) struct Half<E, M, S>(PhantomData<fn() -> (E, M, S)>);
+pub(crate) struct Half<E, M, S>(Marker<(E, M, S)>);
 
 /// One operation: its coordinates and its variants.
 macro_rules! half_op {

@@ -1,7 +1,6 @@
 //! Plain loops in the order of the elements, each widened by the crate `half`.
 
-use core::marker::PhantomData;
-
+use super::Marker;
 use crate::kernel::Technique;
 use crate::ops::f32::metric::{Cosine, Dot, L2Sq, distance};
 use crate::ops::plain::PairFn;
@@ -47,7 +46,7 @@ impl Plain for Cosine {
 }
 
 /// Metric `M` of a query of `Q` and a row of `E`.
-pub(crate) struct Scalar<M, Q, E>(PhantomData<fn() -> (M, Q, E)>);
+pub(crate) struct Scalar<M, Q, E>(Marker<(M, Q, E)>);
 
 impl<M, Q, E> PairFn for Scalar<M, Q, E>
 where
