@@ -128,8 +128,8 @@ fn total<A: LaneArith, const R: usize, const SETS: usize, const PRUNE: bool>(
             } else {
                 add::<A, R, SETS>(a, query, columns, at, &mut short);
             }
-            for i in 0..R {
-                long[i] = a.join(long[i], joined(a, &short, i));
+            for (i, long) in long.iter_mut().enumerate() {
+                *long = a.join(*long, joined(a, &short, i));
             }
         }
         for i in 0..R {

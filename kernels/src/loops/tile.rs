@@ -346,17 +346,17 @@ impl<A: LaneArith> Sink<A> for Store<'_> {
                     s.load(&chunks[at + 3 * width]),
                 ]);
             }
+            let [t0, t1, t2, t3] = turned;
             for k in 0..lanes / 4 {
-                for j in 0..4 {
+                for (j, (((a, b), c), d)) in t0.into_iter().zip(t1).zip(t2).zip(t3).enumerate() {
                     if 4 * k + j < live {
                         // A whole line of one query: queries may lie a multiple of 4 KiB apart, and
                         // then push each other out of the cache.
-                        let to = first + (4 * k + j) * self.stride;
-                        let line = line(self.out, to);
-                        line[0] = s.quarter(turned[0][j], k);
-                        line[1] = s.quarter(turned[1][j], k);
-                        line[2] = s.quarter(turned[2][j], k);
-                        line[3] = s.quarter(turned[3][j], k);
+                        let line = line(self.out, first + (4 * k + j) * self.stride);
+                        line[0] = s.quarter(a, k);
+                        line[1] = s.quarter(b, k);
+                        line[2] = s.quarter(c, k);
+                        line[3] = s.quarter(d, k);
                     }
                 }
             }
