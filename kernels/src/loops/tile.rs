@@ -5,8 +5,8 @@
 //! turned (the queries', once), and results are turned back four lanes at a time on their way out.
 //!
 //! The value of a pair is summed in one order whatever stands beside it: one after the other within
-//! 192 elements, and those sums one after the other. Panels of one register, and rows that repeat
-//! at an end, change nothing of that.
+//! 128 elements, two such sums joined, and those (256 elements) one after the other. Panels of one
+//! register, and rows that repeat at an end, change nothing of that.
 
 use super::arith::Arith;
 use super::lanes::{LaneArith, Reg};
@@ -17,9 +17,12 @@ use crate::layout::RowsRef;
 /// Lanes of the widest panel.
 const LANES: usize = 32;
 
-/// Elements of the dimension in one panel: with those of the rows at hand they stay in a first-level
-/// cache, and sums so short have small errors.
-const DEPTH: usize = 192;
+/// Elements of one sum in a register: so short that its error is small.
+const SHORT: usize = 128;
+
+/// Elements of the dimension in one panel, which with those of the rows at hand stays in a
+/// first-level cache.
+const DEPTH: usize = 2 * SHORT;
 
 /// Elements of one turn of the innermost loop.
 const UNROLLED: usize = 4;
@@ -263,9 +266,32 @@ fn multiply<A: LaneArith, const W: usize, const R: usize>(
     }
 }
 
-/// `W` registers of queries against `R` rows.
+/// `W` registers of queries against `R` rows: short sums, joined.
 #[inline(always)]
 fn block<A: LaneArith, const W: usize, const R: usize>(
+    a: A,
+    columns: &[[<A::S as Simd>::Chunk; W]],
+    rows: [&[f32]; R],
+) -> [[A::Acc; W]; R] {
+    let mut total = [[a.zero(); W]; R];
+    for (part, columns) in columns.chunks(SHORT).enumerate() {
+        let mut some = rows;
+        for row in &mut some {
+            *row = &row[part * SHORT..part * SHORT + columns.len()];
+        }
+        let acc = short::<A, W, R>(a, columns, some);
+        for i in 0..R {
+            for w in 0..W {
+                total[i][w] = a.join(total[i][w], acc[i][w]);
+            }
+        }
+    }
+    total
+}
+
+/// `W` registers of queries against `R` rows, one sum each.
+#[inline(always)]
+fn short<A: LaneArith, const W: usize, const R: usize>(
     a: A,
     columns: &[[<A::S as Simd>::Chunk; W]],
     rows: [&[f32]; R],
