@@ -14,6 +14,9 @@ const SHORT: usize = 128;
 /// Dimensions of a long sum.
 const LONG: usize = 512;
 
+/// Dimensions of one turn of the innermost loop.
+const UNROLLED: usize = 8;
+
 /// Dimensions from one look at the threshold to the next.
 const LOOK: usize = 32;
 
@@ -125,8 +128,8 @@ fn total<A: LaneArith, const R: usize, const SETS: usize, const PRUNE: bool>(
             } else {
                 add::<A, R, SETS>(a, query, columns, at, &mut short);
             }
-            for i in 0..R {
-                long[i] = a.join(long[i], joined(a, &short, i));
+            for (i, long) in long.iter_mut().enumerate() {
+                *long = a.join(*long, joined(a, &short, i));
             }
         }
         for i in 0..R {
@@ -159,27 +162,43 @@ fn add<A: LaneArith, const R: usize, const SETS: usize>(
     at: usize,
     short: &mut [[A::Acc; R]; SETS],
 ) {
-    let s = a.token();
     let mut sets = *short;
+    // Many at once, so that the loop has few turns: as few as the processor can predict the end of.
+    let (many_q, query) = query.as_chunks::<UNROLLED>();
+    let (many_c, columns) = columns.as_chunks::<UNROLLED>();
+    for (q, c) in many_q.iter().zip(many_c) {
+        for d in 0..UNROLLED {
+            dimension(a, q[d], &c[d], at, &mut sets[d % SETS]);
+        }
+    }
     let (turns_q, rest_q) = query.as_chunks::<SETS>();
     let (turns_c, rest_c) = columns.as_chunks::<SETS>();
     for (q, c) in turns_q.iter().zip(turns_c) {
         for set in 0..SETS {
-            let x = s.splat(q[set]);
-            let chunks = &s.chunks(&c[set]).0[at..at + R];
-            for i in 0..R {
-                sets[set][i] = a.step(sets[set][i], x, s.load(&chunks[i]));
-            }
+            dimension(a, q[set], &c[set], at, &mut sets[set]);
         }
     }
     // Fewer dimensions than sets: all to the first, since an index that is not constant would put
     // the sums into memory.
     for (&q, c) in rest_q.iter().zip(rest_c) {
-        let x = s.splat(q);
-        let chunks = &s.chunks(c).0[at..at + R];
-        for i in 0..R {
-            sets[0][i] = a.step(sets[0][i], x, s.load(&chunks[i]));
-        }
+        dimension(a, q, c, at, &mut sets[0]);
     }
     *short = sets;
+}
+
+/// Adds one dimension of `R` registers of rows.
+#[inline(always)]
+fn dimension<A: LaneArith, const R: usize>(
+    a: A,
+    x: f32,
+    column: &[f32; BLOCK],
+    at: usize,
+    sums: &mut [A::Acc; R],
+) {
+    let s = a.token();
+    let x = s.splat(x);
+    let chunks = &s.chunks(column).0[at..at + R];
+    for i in 0..R {
+        sums[i] = a.step(sums[i], x, s.load(&chunks[i]));
+    }
 }

@@ -5,8 +5,8 @@
 //! turned (the queries', once), and results are turned back four lanes at a time on their way out.
 //!
 //! The value of a pair is summed in one order whatever stands beside it: one after the other within
-//! 128 elements, two such sums joined, and those (256 elements) in turn. Panels of one register and
-//! rows that repeat at an end change nothing of that.
+//! 128 elements, two such sums joined, and those (256 elements) one after the other. Panels of one
+//! register, and rows that repeat at an end, change nothing of that.
 
 use super::arith::Arith;
 use super::lanes::{LaneArith, Reg};
@@ -14,17 +14,31 @@ use super::pair::pair;
 use crate::isa::simd::Simd;
 use crate::layout::RowsRef;
 
-/// Elements of a panel, and of the products of one chunk of rows: half a first-level cache each.
-const ROOM: usize = 8192;
+/// Lanes of the widest panel.
+const LANES: usize = 32;
 
-/// Elements of a sum in registers.
+/// Elements of one sum in a register: so short that its error is small.
 const SHORT: usize = 128;
 
-/// Elements of the dimension in one panel.
+/// Elements of the dimension in one panel, which with those of the rows at hand stays in a
+/// first-level cache.
 const DEPTH: usize = 2 * SHORT;
 
-/// Lanes of the widest panel.
-const LANES: usize = ROOM / DEPTH;
+/// Elements of one turn of the innermost loop.
+const UNROLLED: usize = 4;
+
+/// Elements of a panel.
+const PANEL: usize = LANES * DEPTH;
+
+/// Rows whose sums wait for the rest of a long dimension.
+const CHUNK: usize = 256;
+
+/// Rows whose products go out together: a cache line of them, for each query.
+const OUT: usize = 16;
+
+/// Numbers on cache lines: each load of a register that is not would touch two.
+#[repr(align(64))]
+struct Lines<T>(T);
 
 /// What becomes of the products of a panel and a chunk of rows.
 trait Sink<A: LaneArith> {
@@ -107,15 +121,25 @@ fn each_panel<A: LaneArith, const W: usize, const R: usize>(
 ) {
     let lanes = A::S::LANES;
     debug_assert!(W * lanes <= LANES);
-    let (mut panel, mut products) = ([0.0f32; ROOM], [0.0f32; ROOM]);
+    let mut panel = Lines([0.0f32; PANEL]);
+    // Sums that wait for more of the dimension need room; others go out at once, and clearing much
+    // more than they need would show in the time of a small tile.
+    let (mut few, mut many);
+    let products: &mut [f32] = if queries.dim() <= DEPTH {
+        few = Lines([0.0f32; LANES * OUT]);
+        &mut few.0
+    } else {
+        many = Lines([0.0f32; LANES * CHUNK]);
+        &mut many.0
+    };
     let mut from = 0;
     while from < queries.len() {
         let left = queries.len() - from;
         let query = Part { from, len: left.min(W * lanes) };
         if left <= lanes && W > 1 {
-            one_panel::<A, 1, 8>(a, queries, query, rows, &mut panel, &mut products, sink);
+            one_panel::<A, 1, 8>(a, queries, query, rows, &mut panel.0, products, sink);
         } else {
-            one_panel::<A, W, R>(a, queries, query, rows, &mut panel, &mut products, sink);
+            one_panel::<A, W, R>(a, queries, query, rows, &mut panel.0, products, sink);
         }
         from += query.len;
     }
@@ -128,32 +152,38 @@ fn one_panel<A: LaneArith, const W: usize, const R: usize>(
     queries: RowsRef<'_, f32>,
     query: Part,
     rows: RowsRef<'_, f32>,
-    panel: &mut [f32; ROOM],
-    products: &mut [f32; ROOM],
+    panel: &mut [f32; PANEL],
+    products: &mut [f32],
     sink: &mut impl Sink<A>,
 ) {
-    let (dim, width) = (queries.dim(), W * A::S::LANES);
-    let most = ROOM / width / R * R;
+    let (s, dim, width) = (a.token(), queries.dim(), W * A::S::LANES);
+    let most = products.len() / width;
     let mut packed = false;
-    let mut from = 0;
-    while from < rows.len() {
-        let row = Part { from, len: most.min(rows.len() - from) };
+    for from in (0..rows.len()).step_by(most) {
+        let len = most.min(rows.len() - from);
         let mut start = 0;
         loop {
             let depth = Part { from: start, len: DEPTH.min(dim - start) };
+            let last = start + depth.len == dim;
             // A short dimension is one panel for all rows.
             if !packed {
-                pack::<A::S, W>(a.token(), queries, query, depth, panel);
+                pack::<A::S, W>(s, queries, query, depth, panel);
                 packed = dim <= DEPTH;
             }
-            multiply::<A, W, R>(a, panel, depth, rows, row, products);
-            start += depth.len;
-            if start >= dim {
+            for at in (0..len).step_by(OUT) {
+                let row = Part { from: from + at, len: OUT.min(len - at) };
+                let products = &mut products[at * width..(at + OUT) * width];
+                multiply::<A, W, R>(a, panel, depth, rows, row, products);
+                if last {
+                    // At once, so that these stores drain while the next sums run.
+                    sink.take(a, W, products, query, row);
+                }
+            }
+            if last {
                 break;
             }
+            start += depth.len;
         }
-        sink.take(a, W, products, query, row);
-        from += row.len;
     }
 }
 
@@ -164,7 +194,7 @@ fn pack<S: Simd, const W: usize>(
     queries: RowsRef<'_, f32>,
     query: Part,
     depth: Part,
-    panel: &mut [f32; ROOM],
+    panel: &mut [f32; PANEL],
 ) {
     let fours = panel.as_chunks_mut::<4>().0;
     let across = W * S::LANES / 4;
@@ -192,30 +222,38 @@ fn pack<S: Simd, const W: usize>(
     }
 }
 
-/// The products of a panel and rows over the panel's depth: written, or added to those before.
+/// The products of a panel and up to 16 rows over the panel's depth: written, or added to those
+/// before.
 #[inline(always)]
 fn multiply<A: LaneArith, const W: usize, const R: usize>(
     a: A,
-    panel: &[f32; ROOM],
+    panel: &[f32; PANEL],
     depth: Part,
     rows: RowsRef<'_, f32>,
     row: Part,
-    products: &mut [f32; ROOM],
+    products: &mut [f32],
 ) {
     let s = a.token();
     let columns = s.chunks(panel).0.as_chunks::<W>().0;
     let columns = &columns[..depth.len];
     let sums = s.chunks_mut(products).0.as_chunks_mut::<W>().0;
-    let mut r = 0;
-    while r < row.len {
+    for (g, sums) in sums.as_chunks_mut::<R>().0.iter_mut().enumerate() {
+        if g * R >= row.len {
+            break;
+        }
         let mut part: [&[f32]; R] = [&[]; R];
         for (i, part) in part.iter_mut().enumerate() {
             // The last row again where there are too few: its sums go to places nobody reads.
-            let row = rows.row(row.from + (r + i).min(row.len - 1));
+            let row = rows.row(row.from + (g * R + i).min(row.len - 1));
             *part = &row[depth.from..depth.from + depth.len];
         }
+        // Where the next rows begin: the stream of each is then found by the hardware.
+        for r in row.from + (g + 1) * R..(row.from + (g + 2) * R).min(rows.len()) {
+            if let Some(x) = rows.row(r).get(depth.from) {
+                s.prefetch(x);
+            }
+        }
         let total = block::<A, W, R>(a, columns, part);
-        let sums = &mut sums[r..r + R];
         for i in 0..R {
             for w in 0..W {
                 let mut sum = a.first(total[i][w]);
@@ -225,38 +263,23 @@ fn multiply<A: LaneArith, const W: usize, const R: usize>(
                 s.store(sum, &mut sums[i][w]);
             }
         }
-        r += R;
     }
 }
 
-/// `W` registers of queries against `R` rows.
+/// `W` registers of queries against `R` rows: short sums, joined.
 #[inline(always)]
 fn block<A: LaneArith, const W: usize, const R: usize>(
     a: A,
     columns: &[[<A::S as Simd>::Chunk; W]],
     rows: [&[f32]; R],
 ) -> [[A::Acc; W]; R] {
-    let s = a.token();
     let mut total = [[a.zero(); W]; R];
     for (part, columns) in columns.chunks(SHORT).enumerate() {
-        let n = columns.len();
-        let mut y = rows;
-        for y in &mut y {
-            *y = &y[part * SHORT..part * SHORT + n];
+        let mut some = rows;
+        for row in &mut some {
+            *row = &row[part * SHORT..part * SHORT + columns.len()];
         }
-        let mut acc = [[a.zero(); W]; R];
-        for d in 0..n {
-            let mut x: [Reg<A>; W] = [s.zero(); W];
-            for w in 0..W {
-                x[w] = s.load(&columns[d][w]);
-            }
-            for i in 0..R {
-                let y = s.splat(y[i][d]);
-                for w in 0..W {
-                    acc[i][w] = a.step(acc[i][w], x[w], y);
-                }
-            }
-        }
+        let acc = short::<A, W, R>(a, columns, some);
         for i in 0..R {
             for w in 0..W {
                 total[i][w] = a.join(total[i][w], acc[i][w]);
@@ -264,6 +287,62 @@ fn block<A: LaneArith, const W: usize, const R: usize>(
         }
     }
     total
+}
+
+/// `W` registers of queries against `R` rows, one sum each.
+#[inline(always)]
+fn short<A: LaneArith, const W: usize, const R: usize>(
+    a: A,
+    columns: &[[<A::S as Simd>::Chunk; W]],
+    rows: [&[f32]; R],
+) -> [[A::Acc; W]; R] {
+    let mut acc = [[a.zero(); W]; R];
+    // Several elements a turn: what counts and branches takes the ports of the multiply-adds.
+    let (turns, rest) = columns.as_chunks::<UNROLLED>();
+    let mut fours: [&[[f32; UNROLLED]]; R] = [&[]; R];
+    let mut tails: [&[f32]; R] = [&[]; R];
+    for i in 0..R {
+        let (whole, tail) = rows[i].as_chunks::<UNROLLED>();
+        (fours[i], tails[i]) = (&whole[..turns.len()], &tail[..rest.len()]);
+    }
+    for (t, turn) in turns.iter().enumerate() {
+        for d in 0..UNROLLED {
+            let mut y = [0.0; R];
+            for i in 0..R {
+                y[i] = fours[i][t][d];
+            }
+            element(a, &turn[d], y, &mut acc);
+        }
+    }
+    for (d, column) in rest.iter().enumerate() {
+        let mut y = [0.0; R];
+        for i in 0..R {
+            y[i] = tails[i][d];
+        }
+        element(a, column, y, &mut acc);
+    }
+    acc
+}
+
+/// One element of `R` rows against `W` registers of queries.
+#[inline(always)]
+fn element<A: LaneArith, const W: usize, const R: usize>(
+    a: A,
+    column: &[<A::S as Simd>::Chunk; W],
+    y: [f32; R],
+    acc: &mut [[A::Acc; W]; R],
+) {
+    let s = a.token();
+    let mut x: [Reg<A>; W] = [s.zero(); W];
+    for w in 0..W {
+        x[w] = s.load(&column[w]);
+    }
+    for i in 0..R {
+        let y = s.splat(y[i]);
+        for w in 0..W {
+            acc[i][w] = a.step(acc[i][w], x[w], y);
+        }
+    }
 }
 
 /// Products go out as they are.
@@ -276,30 +355,62 @@ impl<A: LaneArith> Sink<A> for Store<'_> {
     #[inline(always)]
     fn take(&mut self, a: A, width: usize, products: &mut [f32], query: Part, row: Part) {
         let (s, lanes) = (a.token(), A::S::LANES);
-        let products = s.chunks(products).0;
+        if row.len < OUT {
+            return self.few(lanes, width, products, query, row);
+        }
+        let chunks = s.chunks(products).0;
         for w in 0..width {
             let live = query.len.saturating_sub(w * lanes).min(lanes);
-            let first = query.from + w * lanes;
-            for r in (0..row.len).step_by(4) {
-                let m = (row.len - r).min(4);
-                let at = |i: usize| s.load(&products[(r + i.min(m - 1)) * width + w]);
-                let turned = s.turn4([at(0), at(1), at(2), at(3)]);
-                for k in 0..lanes / 4 {
-                    for j in 0..4 {
-                        let four = s.quarter(turned[j], k);
-                        if 4 * k + j < live {
-                            let to = (first + 4 * k + j) * self.stride + row.from + r;
-                            if m == 4 {
-                                self.out[to..to + 4].copy_from_slice(&four);
-                            } else {
-                                self.out[to..to + m].copy_from_slice(&four[..m]);
-                            }
-                        }
+            let first = (query.from + w * lanes) * self.stride + row.from;
+            let mut turned = [[s.zero(); 4]; OUT / 4];
+            for (i, turned) in turned.iter_mut().enumerate() {
+                let at = 4 * i * width + w;
+                *turned = s.turn4([
+                    s.load(&chunks[at]),
+                    s.load(&chunks[at + width]),
+                    s.load(&chunks[at + 2 * width]),
+                    s.load(&chunks[at + 3 * width]),
+                ]);
+            }
+            let [t0, t1, t2, t3] = turned;
+            for k in 0..lanes / 4 {
+                for (j, (((a, b), c), d)) in t0.into_iter().zip(t1).zip(t2).zip(t3).enumerate() {
+                    if 4 * k + j < live {
+                        // A whole line of one query: queries may lie a multiple of 4 KiB apart, and
+                        // then push each other out of the cache.
+                        let line = line(self.out, first + (4 * k + j) * self.stride);
+                        line[0] = s.quarter(a, k);
+                        line[1] = s.quarter(b, k);
+                        line[2] = s.quarter(c, k);
+                        line[3] = s.quarter(d, k);
                     }
                 }
             }
         }
     }
+}
+
+impl Store<'_> {
+    /// The products of fewer rows than a line holds, one by one.
+    #[inline(always)]
+    fn few(&mut self, lanes: usize, width: usize, products: &[f32], query: Part, row: Part) {
+        for q in 0..query.len {
+            let to = (query.from + q) * self.stride + row.from;
+            for (r, o) in self.out[to..to + row.len].iter_mut().enumerate() {
+                *o = products[r * width * lanes + q];
+            }
+        }
+    }
+}
+
+/// Sixteen outputs from `to` on.
+///
+/// # Panics
+/// If there are fewer.
+#[inline(always)]
+fn line(out: &mut [f32], to: usize) -> &mut [[f32; 4]; OUT / 4] {
+    let (line, _) = out[to..to + OUT].as_chunks_mut::<4>();
+    line.first_chunk_mut().expect("sixteen outputs")
 }
 
 /// Products become squared distances.

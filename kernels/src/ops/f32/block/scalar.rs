@@ -3,13 +3,13 @@
 
 use super::Growing;
 use crate::isa::Level;
-use crate::kernel::{Entry, Technique, Variant};
+use crate::kernel::{Technique, Variant};
 use crate::layout_block::{BLOCK, BlocksRef};
 use crate::ops::f32::F32;
 use crate::ops::f32::lanes::Lanewise;
 use crate::ops::f32::metric::{Step, distance};
 use crate::set::Metric;
-use crate::shape::{Block, BlockPrune};
+use crate::shape::{Block, BlockPrune, Shape};
 
 /// The value of a row, its elements 64 apart.
 fn value<M: Step>(query: &[f32], columns: &[[f32; BLOCK]], r: usize) -> f32 {
@@ -50,14 +50,21 @@ fn prune_entry<M: Step>(query: &[f32], _: f32, blocks: BlocksRef<'_>, out: &mut 
     entry::<M>(query, blocks, out);
 }
 
+type BlockFn = <Block as Shape>::Entry;
+type PruneFn = <BlockPrune as Shape>::Entry;
+
 pub(super) const fn block<M: Step<Rows: Lanewise>>() -> Variant<F32<M, Block>> {
-    let resolve: fn(usize) -> Option<Entry<F32<M, Block>>> = |_| Some(entry::<M>);
     // SAFETY: plain Rust runs on every CPU of the build's target.
-    unsafe { Variant::new("scalar", Level::Scalar, Technique::Scalar, resolve) }
+    unsafe {
+        Variant::new("scalar", Level::Scalar, Technique::Scalar, |_| Some(entry::<M> as BlockFn))
+    }
 }
 
 pub(super) const fn block_prune<M: Growing>() -> Variant<F32<M, BlockPrune>> {
-    let resolve: fn(usize) -> Option<Entry<F32<M, BlockPrune>>> = |_| Some(prune_entry::<M>);
     // SAFETY: plain Rust runs on every CPU of the build's target.
-    unsafe { Variant::new("scalar", Level::Scalar, Technique::Scalar, resolve) }
+    unsafe {
+        Variant::new("scalar", Level::Scalar, Technique::Scalar, |_| {
+            Some(prune_entry::<M> as PruneFn)
+        })
+    }
 }

@@ -49,24 +49,12 @@ mod imp {
 
     #[multiversion(targets = "simd")]
     pub(super) fn l2sq(queries: RowsRef<'_, f32>, rows: RowsRef<'_, f32>, out: &mut [f32]) {
-        each_pair(
-            #[inline(always)]
-            |x, y| l2sq_pair(x, y),
-            queries,
-            rows,
-            out,
-        );
+        each_pair(l2sq_pair, queries, rows, out);
     }
 
     #[multiversion(targets = "simd")]
     pub(super) fn dot(queries: RowsRef<'_, f32>, rows: RowsRef<'_, f32>, out: &mut [f32]) {
-        each_pair(
-            #[inline(always)]
-            |x, y| dot_pair(x, y),
-            queries,
-            rows,
-            out,
-        );
+        each_pair(dot_pair, queries, rows, out);
     }
 
     pub(super) fn norms(
@@ -87,14 +75,7 @@ mod imp {
         ids: &mut [u32],
         values: &mut [f32],
     ) {
-        nearest(
-            #[inline(always)]
-            |x, y| l2sq_pair(x, y),
-            rows,
-            centroids,
-            ids,
-            values,
-        );
+        nearest(l2sq_pair, rows, centroids, ids, values);
     }
 }
 

@@ -4,6 +4,8 @@ mod autovec;
 mod scalar;
 #[cfg(feature = "testkit")]
 mod subject;
+#[cfg(all(test, feature = "testkit"))]
+mod tests;
 mod variants;
 
 use super::F32;

@@ -3,11 +3,11 @@
 
 use super::Tiled;
 use crate::isa::Level;
-use crate::kernel::{Entry, Technique, Variant};
+use crate::kernel::{Technique, Variant};
 use crate::layout::RowsRef;
 use crate::ops::f32::F32;
 use crate::ops::f32::metric::{L2Sq, Step};
-use crate::shape::{Assign, Tile, TileNorms};
+use crate::shape::{Assign, Shape, Tile, TileNorms};
 
 /// `out` from a function of two vectors.
 #[inline(always)]
@@ -72,19 +72,28 @@ fn assign_entry(
 }
 
 pub(super) const fn tile<M: Tiled>() -> Variant<F32<M, Tile>> {
-    let resolve: fn(usize) -> Option<Entry<F32<M, Tile>>> = |_| Some(tile_entry::<M>);
     // SAFETY: plain Rust runs on every CPU of the build's target.
-    unsafe { Variant::new("scalar", Level::Scalar, Technique::Scalar, resolve) }
+    unsafe {
+        Variant::new("scalar", Level::Scalar, Technique::Scalar, |_| {
+            Some(tile_entry::<M> as <Tile as Shape>::Entry)
+        })
+    }
 }
 
 pub(super) const fn tile_norms() -> Variant<F32<L2Sq, TileNorms>> {
-    let resolve: fn(usize) -> Option<Entry<F32<L2Sq, TileNorms>>> = |_| Some(norms_entry);
     // SAFETY: plain Rust runs on every CPU of the build's target.
-    unsafe { Variant::new("scalar", Level::Scalar, Technique::Scalar, resolve) }
+    unsafe {
+        Variant::new("scalar", Level::Scalar, Technique::Scalar, |_| {
+            Some(norms_entry as <TileNorms as Shape>::Entry)
+        })
+    }
 }
 
 pub(super) const fn assign() -> Variant<F32<L2Sq, Assign>> {
-    let resolve: fn(usize) -> Option<Entry<F32<L2Sq, Assign>>> = |_| Some(assign_entry);
     // SAFETY: plain Rust runs on every CPU of the build's target.
-    unsafe { Variant::new("scalar", Level::Scalar, Technique::Scalar, resolve) }
+    unsafe {
+        Variant::new("scalar", Level::Scalar, Technique::Scalar, |_| {
+            Some(assign_entry as <Assign as Shape>::Entry)
+        })
+    }
 }
