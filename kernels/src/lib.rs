@@ -41,9 +41,10 @@ pub use isa::Level;
 pub use kernel::{AnyOp, BindError, Bound, Technique, VariantMeta};
 pub use layout::{AlignedRows, LayoutError, RowsRef};
 pub use ops::int4::{int4_pack, int4_query, int4_unpack};
+pub use ops::sq8::Sq8;
 pub use registry::{find, ops};
 pub use set::{F32Kernels, FORCE_VAR, Forced, Metric, Residence};
 pub use shape::{
-    Batch, CodeNorms, Gather, GatherNorms, Pair, PairNorms, Row, Scan, ScanNorms, Shape,
-    VectorShape, cosine_from_norms, inv_norm,
+    Batch, CodeNorms, Encode, Gather, GatherNorms, Pair, PairNorms, Row, Scan, ScanNorms, Shape,
+    Steps, VectorShape, cosine_from_norms, inv_norm,
 };

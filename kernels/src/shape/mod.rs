@@ -14,6 +14,7 @@ pub(crate) mod select;
 pub(crate) mod tile;
 pub(crate) mod vector;
 
+pub use encode::{Encode, Steps};
 pub use vector::{
     Batch, CodeNorms, Gather, GatherNorms, Pair, PairNorms, Row, Scan, ScanNorms, VectorShape,
     cosine_from_norms, inv_norm,

@@ -16,6 +16,7 @@ use core::marker::PhantomData;
 
 use self::arith::{Packed, Split};
 use self::metric::{Dot, L2Norms, L2Pair, L2Rows, L2Signed};
+use super::encode::{FromF32, Halves, HalvesPerDimension};
 use super::{at, plain};
 use crate::isa::tokens::{Avx2, Avx512, Avx512Vnni, Neon, NeonDot, Simd128, Sse42};
 use crate::kernel::{AnyOp, Erased, Op, Variant};
@@ -48,6 +49,8 @@ pub(crate) static OPS: &[&dyn AnyOp] = &[
     &Erased::<Int4<L2SqOp, GatherNorms<i8, u8, u32, CodeNorms>>>::new(),
     &Erased::<Int4<DotOp, Scan<i8, u8, i32>>>::new(),
     &Erased::<Int4<DotOp, Gather<i8, u8, i32>>>::new(),
+    &Erased::<FromF32<Halves>>::new(),
+    &Erased::<FromF32<HalvesPerDimension>>::new(),
 ];
 
 /// Bytes of a row.

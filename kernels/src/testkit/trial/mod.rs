@@ -4,11 +4,13 @@
 //! operands from it ([`Subject`]), binds variants to them ([`Trial::bind`]), and judges what comes
 //! out ([`Work::verify`]).
 
+mod encode;
 mod memory;
 mod vector;
 
 use std::any::Any;
 
+pub use encode::EncodeOperands;
 pub use memory::Placed;
 pub(crate) use vector::VectorSubject;
 pub use vector::{Truth, VectorOperands};
