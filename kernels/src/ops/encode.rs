@@ -78,21 +78,6 @@ fn padded(x: &[f32]) -> [f32; STEP] {
     all
 }
 
-/// Sixteen codes below 16 as eight bytes, the even ones low.
-#[inline(always)]
-fn pack(codes: &[u8; STEP]) -> [u8; STEP / 2] {
-    // Words of eight codes: each even byte takes its neighbour's code as its high half, then the
-    // even bytes move together.
-    let (words, _) = codes.as_chunks::<8>();
-    let half = |word: &[u8; 8]| {
-        let x = u64::from_le_bytes(*word);
-        let x = (x | x >> 4) & 0x00ff_00ff_00ff_00ff;
-        let x = (x | x >> 8) & 0x0000_ffff_0000_ffff;
-        (x | x >> 16) as u32
-    };
-    (u64::from(half(&words[0])) | u64::from(half(&words[1])) << 32).to_le_bytes()
-}
-
 /// Encodes a vector, [`STEP`] values at a time.
 #[inline(always)]
 fn encode<S: Codes, T: Target>(s: S, values: &[f32], steps: Steps<'_>, codes: &mut [u8]) {
@@ -111,7 +96,7 @@ fn encode<S: Codes, T: Target>(s: S, values: &[f32], steps: Steps<'_>, codes: &m
             s.quantise(v, &bias, &inverse, max)
         };
         if T::PACKED {
-            out.copy_from_slice(&pack(&found));
+            out.copy_from_slice(&s.pack(&found));
         } else {
             out.copy_from_slice(&found);
         }
@@ -126,7 +111,7 @@ fn encode<S: Codes, T: Target>(s: S, values: &[f32], steps: Steps<'_>, codes: &m
     // Behind the values the pad is zero, whatever a zero encodes to.
     found[rest.len()..].fill(0);
     if T::PACKED {
-        for (o, &code) in tail.iter_mut().zip(&pack(&found)) {
+        for (o, &code) in tail.iter_mut().zip(&s.pack(&found)) {
             *o = code;
         }
     } else {

@@ -43,10 +43,16 @@ impl Codes for Avx2 {
         let high = self.mul(self.sub(self.load(&v[1]), self.load(&b[1])), self.load(&i[1]));
         let mut out = [0; STEP];
         // SAFETY: the token proves AVX2.
-        let codes = unsafe { pack(round(low, max), round(high, max)) };
+        let codes = unsafe { round(low, high, max) };
         // SAFETY: `out` has 16 bytes; the store is unaligned.
         unsafe { _mm_storeu_si128(out.as_mut_ptr().cast(), codes) };
         out
+    }
+
+    #[inline(always)]
+    fn pack(self, codes: &[u8; STEP]) -> [u8; STEP / 2] {
+        // SAFETY: the token proves SSSE3.
+        unsafe { super::sse42::pack(codes) }
     }
 
     #[inline(always)]
@@ -62,18 +68,19 @@ fn widen(x: u64) -> __m256 {
     _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(x as i64)))
 }
 
-/// Bounded and rounded. The maximum of a NaN and zero is its second operand.
+/// Bounded and rounded, as words. The maximum of a NaN and zero is its second operand.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn round(steps: __m256, max: f32) -> __m256i {
+fn words(steps: __m256, max: f32) -> __m256i {
     let bounded = _mm256_min_ps(_mm256_max_ps(steps, _mm256_setzero_ps()), _mm256_set1_ps(max));
     _mm256_cvtps_epi32(bounded)
 }
 
-/// Words below 256 as bytes.
+/// Sixteen of them as bytes.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn pack(low: __m256i, high: __m256i) -> __m128i {
+fn round(low: __m256, high: __m256, max: f32) -> __m128i {
+    let (low, high) = (words(low, max), words(high, max));
     let low = _mm_packus_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256::<1>(low));
     let high = _mm_packus_epi32(_mm256_castsi256_si128(high), _mm256_extracti128_si256::<1>(high));
     _mm_packus_epi16(low, high)

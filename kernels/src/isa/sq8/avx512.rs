@@ -50,6 +50,12 @@ impl Codes for Avx512 {
     }
 
     #[inline(always)]
+    fn pack(self, codes: &[u8; STEP]) -> [u8; STEP / 2] {
+        // SAFETY: the token proves SSSE3.
+        unsafe { super::sse42::pack(codes) }
+    }
+
+    #[inline(always)]
     fn prefetch_byte(self, x: &u8) {
         crate::isa::int4::Nibbles::prefetch(self, x);
     }

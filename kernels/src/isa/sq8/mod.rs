@@ -36,6 +36,20 @@ pub(crate) trait Codes: Simd {
         inverse: &[f32; STEP],
         max: f32,
     ) -> [u8; STEP];
+    /// Codes below 16 as half as many bytes, the even ones low.
+    #[inline(always)]
+    fn pack(self, codes: &[u8; STEP]) -> [u8; STEP / 2] {
+        // Words of eight codes: each even byte takes its neighbour's code as its high half, then
+        // the even bytes move together.
+        let half = |word: &[u8; 8]| {
+            let x = u64::from_le_bytes(*word);
+            let x = (x | x >> 4) & 0x00ff_00ff_00ff_00ff;
+            let x = (x | x >> 8) & 0x0000_ffff_0000_ffff;
+            (x | x >> 16) & 0xffff_ffff
+        };
+        let (words, _) = codes.as_chunks::<8>();
+        (half(&words[0]) | half(&words[1]) << 32).to_le_bytes()
+    }
     /// Asks for the cache line at `x` soon; nothing is read.
     #[inline(always)]
     fn prefetch_byte(self, _x: &u8) {}

@@ -53,6 +53,12 @@ impl Codes for Sse42 {
     }
 
     #[inline(always)]
+    fn pack(self, codes: &[u8; STEP]) -> [u8; STEP / 2] {
+        // SAFETY: the token proves SSSE3.
+        unsafe { pack(codes) }
+    }
+
+    #[inline(always)]
     fn prefetch_byte(self, x: &u8) {
         crate::isa::int4::Nibbles::prefetch(self, x);
     }
@@ -79,4 +85,15 @@ fn round(s: [__m128; 4], max: f32) -> __m128i {
     let low = _mm_packus_epi32(round_one(s[0], max), round_one(s[1], max));
     let high = _mm_packus_epi32(round_one(s[2], max), round_one(s[3], max));
     _mm_packus_epi16(low, high)
+}
+
+/// Pairs of codes as `low + 16 * high`, in 16 bits and then in bytes.
+#[inline]
+#[target_feature(enable = "ssse3")]
+pub(super) fn pack(codes: &[u8; STEP]) -> [u8; STEP / 2] {
+    // SAFETY: 16 bytes; the load is unaligned.
+    let codes = unsafe { _mm_loadu_si128(codes.as_ptr().cast()) };
+    let pairs = _mm_maddubs_epi16(codes, _mm_set1_epi16(0x1001));
+    let bytes = _mm_packus_epi16(pairs, pairs);
+    (_mm_cvtsi128_si64(bytes) as u64).to_le_bytes()
 }

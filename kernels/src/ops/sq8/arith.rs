@@ -173,8 +173,8 @@ impl<S: Codes> PerDimension<S> {
     #[inline(always)]
     fn block(self, differences: &[f32], scales: &[f32]) -> Block<S::V> {
         let mut block = [[self.0.zero(); 2]; 4];
-        for i in 0..BLOCK / S::LANES {
-            block[i] = [self.register(differences, i), self.register(scales, i)];
+        for (i, b) in block.iter_mut().enumerate().take(BLOCK / S::LANES) {
+            *b = [self.register(differences, i), self.register(scales, i)];
         }
         block
     }
@@ -231,8 +231,8 @@ impl<S: Codes> Arith for PerDimension<S> {
     fn step(self, acc: S::V, q: Block<S::V>, c: &[u8; BLOCK]) -> S::V {
         let (chunks, _) = self.0.byte_chunks(c);
         let mut acc = acc;
-        for i in 0..BLOCK / S::LANES {
-            acc = self.add(acc, q[i], self.0.widen(&chunks[i]));
+        for (i, &q) in q.iter().enumerate().take(BLOCK / S::LANES) {
+            acc = self.add(acc, q, self.0.widen(&chunks[i]));
         }
         acc
     }
@@ -241,11 +241,11 @@ impl<S: Codes> Arith for PerDimension<S> {
     fn step_tail(self, acc: S::V, q: Block<S::V>, c: &[u8]) -> S::V {
         let (chunks, rest) = self.0.byte_chunks(c);
         let mut acc = acc;
-        for i in 0..BLOCK / S::LANES {
+        for (i, &q) in q.iter().enumerate().take(BLOCK / S::LANES) {
             if let Some(chunk) = chunks.get(i) {
-                acc = self.add(acc, q[i], self.0.widen(chunk));
+                acc = self.add(acc, q, self.0.widen(chunk));
             } else if i == chunks.len() && !rest.is_empty() {
-                acc = self.add(acc, q[i], self.0.widen_partial(rest));
+                acc = self.add(acc, q, self.0.widen_partial(rest));
             }
         }
         acc
