@@ -1,6 +1,7 @@
 //! The operations, by encoding.
 
 pub(crate) mod at;
+pub(crate) mod encode;
 pub(crate) mod plain;
 
 #[macro_use]

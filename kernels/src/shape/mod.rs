@@ -16,6 +16,7 @@ pub(crate) mod tile;
 pub(crate) mod vector;
 
 pub use block::{Block, BlockPrune};
+pub use encode::{Encode, Steps};
 pub use encode_bits::EncodeBits;
 #[cfg(feature = "testkit")]
 pub(crate) use lut::padded;

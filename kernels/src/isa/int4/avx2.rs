@@ -177,7 +177,7 @@ pub(super) fn sum(v: __m256i) -> i32 {
 /// The sums of four registers, transposed on the way.
 #[inline]
 #[target_feature(enable = "avx,avx2,sse3,ssse3,sse4.1")]
-pub(super) fn sum4(v: [__m256i; 4]) -> [i32; 4] {
+fn sum4(v: [__m256i; 4]) -> [i32; 4] {
     let ab = _mm256_hadd_epi32(v[0], v[1]);
     let cd = _mm256_hadd_epi32(v[2], v[3]);
     let sums = fold(_mm256_hadd_epi32(ab, cd));

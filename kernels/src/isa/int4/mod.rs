@@ -104,7 +104,7 @@ fn padded<const W: usize>(x: &[u8]) -> [[u8; 8]; W] {
 /// One to seven bytes, the first lowest, zeros above: from two reads that may overlap.
 #[allow(dead_code, reason = "AVX-512 has masked loads")]
 #[inline(always)]
-fn few(x: &[u8]) -> u64 {
+pub(super) fn few(x: &[u8]) -> u64 {
     let n = x.len();
     if let (Some(first), Some(last)) = (x.first_chunk::<4>(), x.last_chunk::<4>()) {
         let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));

@@ -170,7 +170,7 @@ pub(super) fn sum(v: __m128i) -> i32 {
 /// The sums of four registers, transposed on the way.
 #[inline]
 #[target_feature(enable = "sse3,ssse3,sse4.1")]
-pub(super) fn sum4(v: [__m128i; 4]) -> [i32; 4] {
+fn sum4(v: [__m128i; 4]) -> [i32; 4] {
     let sums = _mm_hadd_epi32(_mm_hadd_epi32(v[0], v[1]), _mm_hadd_epi32(v[2], v[3]));
     let mut out = [0; 4];
     // SAFETY: `out` has 4 elements; the store is unaligned.

@@ -173,9 +173,9 @@ impl<S: Nibbles, M: Metric> Split<S, M> {
     #[inline(always)]
     fn block(self, even: &[u8], odd: &[u8]) -> Block<S> {
         let mut block = [[self.0.zero(); 2]; 4];
-        for i in 0..BLOCK / S::LANES {
+        for (i, b) in block.iter_mut().enumerate().take(BLOCK / S::LANES) {
             let (even, odd) = (self.register(even, i), self.register(odd, i));
-            block[i] = M::prepare(self.0, even, odd);
+            *b = M::prepare(self.0, even, odd);
         }
         block
     }
@@ -234,8 +234,8 @@ impl<S: Nibbles, M: Metric> Arith for Split<S, M> {
     #[inline(always)]
     fn step(self, acc: M::Acc<S>, q: Block<S>, c: &[u8; BLOCK]) -> M::Acc<S> {
         let mut acc = acc;
-        for i in 0..BLOCK / S::LANES {
-            acc = M::step(self.0, acc, q[i], self.register(c, i));
+        for (i, &q) in q.iter().enumerate().take(BLOCK / S::LANES) {
+            acc = M::step(self.0, acc, q, self.register(c, i));
         }
         acc
     }
@@ -243,9 +243,9 @@ impl<S: Nibbles, M: Metric> Arith for Split<S, M> {
     #[inline(always)]
     fn step_tail(self, acc: M::Acc<S>, q: Block<S>, c: &[u8]) -> M::Acc<S> {
         let mut acc = acc;
-        for i in 0..BLOCK / S::LANES {
+        for (i, &q) in q.iter().enumerate().take(BLOCK / S::LANES) {
             if c.len() > i * S::LANES {
-                acc = M::step(self.0, acc, q[i], self.register(c, i));
+                acc = M::step(self.0, acc, q, self.register(c, i));
             }
         }
         acc

@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn codes_survive_packing() {
-        for dim in 0..300 {
+        for dim in 0usize..300 {
             let codes: Vec<u8> = (0..dim).map(|i| (i * i % 23 % 16) as u8).collect();
             let mut packed = vec![0xff; dim.div_ceil(2)];
             int4_pack(&codes, &mut packed);

@@ -16,6 +16,7 @@ use core::marker::PhantomData;
 
 use self::arith::{Packed, Split};
 use self::metric::{Dot, L2Norms, L2Pair, L2Rows, L2Signed};
+use super::encode::{FromF32, Halves, HalvesPerDimension};
 use super::{at, plain};
 use crate::isa::tokens::{Avx2, Avx512, Avx512Vnni, Neon, NeonDot, Simd128, Sse42};
 use crate::kernel::{AnyOp, Erased, Op, Variant};
@@ -48,6 +49,8 @@ pub(crate) static OPS: &[&dyn AnyOp] = &[
     &Erased::<Int4<L2SqOp, GatherNorms<i8, u8, u32, CodeNorms>>>::new(),
     &Erased::<Int4<DotOp, Scan<i8, u8, i32>>>::new(),
     &Erased::<Int4<DotOp, Gather<i8, u8, i32>>>::new(),
+    &Erased::<FromF32<Halves>>::new(),
+    &Erased::<FromF32<HalvesPerDimension>>::new(),
 ];
 
 /// Bytes of a row.
@@ -99,7 +102,7 @@ ops! {
         at::sse42::scan::<Self, Packed<Sse42, L2Rows>, 1>(),
         at::avx2::scan::<Self, Packed<Avx2, L2Rows>, 1>(),
         at::avx512::scan::<Self, Packed<Avx512, L2Rows>, 2>(),
-        at::avx512vnni::scan::<Self, Packed<Avx512Vnni, L2Rows>, 2>(),
+        at::avx512vnni::scan::<Self, Packed<Avx512Vnni, L2Rows>, 1>(),
         at::avx512vnni::scan8::<Self, Packed<Avx512Vnni, L2Rows>, 1>(),
         at::avx512vnni::stream::<Self, Packed<Avx512Vnni, L2Rows>, 4>(),
         at::neon::scan::<Self, Packed<Neon, L2Rows>, 2>(),
@@ -112,8 +115,8 @@ ops! {
         at::sse42::gather::<Self, Packed<Sse42, L2Rows>, 1>(),
         at::avx2::gather::<Self, Packed<Avx2, L2Rows>, 1>(),
         at::avx512::gather::<Self, Packed<Avx512, L2Rows>, 2>(),
-        at::avx512vnni::gather::<Self, Packed<Avx512Vnni, L2Rows>, 2>(),
-        at::avx512vnni::gather_pf4::<Self, Packed<Avx512Vnni, L2Rows>, 2>(),
+        at::avx512vnni::gather::<Self, Packed<Avx512Vnni, L2Rows>, 1>(),
+        at::avx512vnni::gather_pf4::<Self, Packed<Avx512Vnni, L2Rows>, 1>(),
         at::neon::gather::<Self, Packed<Neon, L2Rows>, 2>(),
         at::neondot::gather::<Self, Packed<NeonDot, L2Rows>, 2>(),
         at::simd128::gather::<Self, Packed<Simd128, L2Rows>, 1>(),

@@ -6,6 +6,7 @@
 
 mod block;
 mod edges;
+mod encode;
 mod encode_bits;
 pub(crate) mod lut;
 mod map;
@@ -18,6 +19,7 @@ use std::any::Any;
 
 pub(crate) use block::BlockOperands;
 pub use edges::{EdgeOperands, Energies};
+pub use encode::EncodeOperands;
 pub use encode_bits::EncodeBitsOperands;
 pub use map::{CombineOperands, MapOperands, Outputs};
 pub(crate) use map::{MapSubject, sum_of};
