@@ -63,7 +63,7 @@ impl BookOperands {
         let (mut random, dim) = (Random::new(recipe.seed), recipe.dim);
         // Each is judged against every centroid.
         let count = match recipe.batches {
-            Batches::Whole => recipe.rows.min(3),
+            Batches::Whole => recipe.rows.min(2),
             Batches::Windows { .. } => recipe.rows,
         };
         // What is special of a row family is special of a codebook.
@@ -111,9 +111,11 @@ impl BookOperands {
                 let vector = self.vector(0, v);
                 for start in (0..self.dim).step_by(self.dsub) {
                     let end = (start + self.dsub).min(self.dim);
+                    let mut centroid = vec![0.0; end - start];
                     for k in 0..K {
-                        let centroid: Vec<f32> =
-                            (start..end).map(|j| self.book.get()[j * K + k]).collect();
+                        for (c, j) in centroid.iter_mut().zip(start..end) {
+                            *c = self.book.get()[j * K + k];
+                        }
                         let exact = exact(self.metric, &vector[start..end], &centroid);
                         let n = end - start;
                         all.push((expected(self.metric, n, &exact, false), exact.scale));
