@@ -133,6 +133,7 @@ fn add_to(to: &mut [u32; 8], rows: __m256i) {
     let at: *mut __m256i = to.as_mut_ptr().cast();
     // SAFETY: 8 words, of any alignment.
     let before = unsafe { _mm256_loadu_si256(at) };
+    let after = _mm256_add_epi32(before, rows);
     // SAFETY: as above.
-    unsafe { _mm256_storeu_si256(at, _mm256_add_epi32(before, rows)) }
+    unsafe { _mm256_storeu_si256(at, after) }
 }

@@ -75,7 +75,7 @@ impl Nibbles for Avx512 {
     #[inline(always)]
     fn flush(self, acc: [__m512i; 2], sums: &mut [u32; 16]) {
         // SAFETY: the token proves AVX-512.
-        unsafe { add_to(sums, rows(acc)) }
+        unsafe { flush(acc, sums) }
     }
 }
 
@@ -115,12 +115,15 @@ fn halves(v: __m512i) -> __m256i {
     _mm256_add_epi16(_mm512_castsi512_si256(v), _mm512_extracti64x4_epi64::<1>(v))
 }
 
+/// Adds the sums of 16 rows.
 #[inline]
-#[target_feature(enable = "avx512f")]
-fn add_to(to: &mut [u32; 16], rows: __m512i) {
+#[target_feature(enable = "avx512f,avx512bw")]
+fn flush(acc: [__m512i; 2], to: &mut [u32; 16]) {
+    let rows = rows(acc);
     let at: *mut __m512i = to.as_mut_ptr().cast();
     // SAFETY: 16 words, of any alignment.
     let before = unsafe { _mm512_loadu_si512(at) };
+    let after = _mm512_add_epi32(before, rows);
     // SAFETY: as above.
-    unsafe { _mm512_storeu_si512(at, _mm512_add_epi32(before, rows)) }
+    unsafe { _mm512_storeu_si512(at, after) }
 }

@@ -73,8 +73,8 @@ impl<T: Lanes + Token, M: Term, const R: usize, const K: usize> HandLut<K> for B
             let out = t.chunks_mut(out).0;
             for at in (0..K / T::LANES).step_by(R) {
                 let values: [T::V; R] = values::<T, M, K, R>(t, query, elements, at);
-                for r in 0..R {
-                    t.store(values[r], &mut out[at + r]);
+                for (out, value) in out[at..at + R].iter_mut().zip(values) {
+                    t.store(value, out);
                 }
             }
         }
@@ -92,8 +92,8 @@ impl<T: Lanes + Token, M: Term, const R: usize, const K: usize> HandEncode<K> fo
             let mut best = [t.splat(f32::INFINITY), t.zero()];
             for at in (0..K / T::LANES).step_by(R) {
                 let values: [T::V; R] = values::<T, M, K, R>(t, row, elements, at);
-                for r in 0..R {
-                    best = t.keep_less([values[r], t.splat((at + r) as f32)], best);
+                for (r, value) in values.into_iter().enumerate() {
+                    best = t.keep_less([value, t.splat((at + r) as f32)], best);
                 }
             }
             *out = t.first_least(best) as u8;

@@ -125,6 +125,7 @@ fn add_to(to: &mut [u32; 4], rows: __m128i) {
     let at: *mut __m128i = to.as_mut_ptr().cast();
     // SAFETY: 4 words, of any alignment.
     let before = unsafe { _mm_loadu_si128(at) };
+    let after = _mm_add_epi32(before, rows);
     // SAFETY: as above.
-    unsafe { _mm_storeu_si128(at, _mm_add_epi32(before, rows)) }
+    unsafe { _mm_storeu_si128(at, after) }
 }

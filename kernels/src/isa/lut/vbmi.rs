@@ -120,7 +120,7 @@ fn nibbles<const B: usize, const PLANAR: bool>(
         let table = unsafe { load(table) };
         for b in 0..B {
             // SAFETY: the token proves VBMI and VNNI.
-            acc[b] = unsafe { add_four::<PLANAR>(acc[b], table, load(&lines[b * groups + g])) };
+            acc[b] = unsafe { add_four::<PLANAR>(acc[b], table, &lines[b * groups + g]) };
         }
     }
     for (b, to) in to.chunks_mut(32).enumerate().take(B) {
@@ -150,7 +150,8 @@ fn store_rows<const N: usize>(rows: [__m512i; N], to: &mut [u32]) {
 /// those of rows 16..32.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vnni")]
-fn add_four<const PLANAR: bool>(acc: [__m512i; 2], table: __m512i, codes: __m512i) -> [__m512i; 2] {
+fn add_four<const PLANAR: bool>(acc: [__m512i; 2], table: __m512i, line: &Line) -> [__m512i; 2] {
+    let codes = load(line);
     let codes = if PLANAR { _mm512_permutexvar_epi8(side_by_side(), codes) } else { codes };
     // Bits 4 and 5 of an index say which of the four tables.
     let nibble = _mm512_set1_epi8(15);
@@ -222,7 +223,7 @@ fn many<const B: usize, const TWO: bool>(
             for b in 0..B {
                 let line = &lines[b * m + chunk * BEFORE_FLUSH + s];
                 // SAFETY: the token proves VBMI.
-                acc[b] = unsafe { add_bytes::<TWO>(acc[b], table, load(line)) };
+                acc[b] = unsafe { add_bytes::<TWO>(acc[b], table, line) };
             }
         }
         for b in 0..B {
@@ -246,7 +247,8 @@ fn load_256(table: &[u8; 256]) -> [__m512i; 4] {
 /// Adds the entries of 64 rows to lanes of 16 bits (which wrap), and those of odd rows once more.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
-fn add_bytes<const TWO: bool>(acc: [__m512i; 2], t: [__m512i; 4], codes: __m512i) -> [__m512i; 2] {
+fn add_bytes<const TWO: bool>(acc: [__m512i; 2], t: [__m512i; 4], line: &Line) -> [__m512i; 2] {
+    let codes = load(line);
     let upper = _mm512_movepi8_mask(codes);
     let (low, high) = if TWO {
         (_mm512_permutex2var_epi8(t[0], codes, t[1]), _mm512_permutex2var_epi8(t[2], codes, t[3]))

@@ -5,7 +5,8 @@ mod autovec;
 mod scalar;
 #[cfg(feature = "testkit")]
 mod subject;
-#[cfg(all(test, feature = "testkit"))]
+#[cfg(feature = "testkit")]
+#[cfg(test)]
 mod tests;
 mod variants;
 

@@ -17,7 +17,6 @@ const BOOKS: &[Family] = &[
     Family::Uniform,
     Family::Lognormal,
     Family::Cancelling,
-    Family::Subnormal,
     Family::Huge,
     Family::Nan,
     Family::InfiniteQuery,

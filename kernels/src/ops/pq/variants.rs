@@ -70,6 +70,7 @@ macro_rules! level_module {
     ({ $level:ident, $name:literal, $when:meta, $absent:literal, $features:meta } { $module:ident }) => {
         #[doc = concat!("Rows at [`crate::Level::", stringify!($level), "`].")]
         #[allow(dead_code, unused_imports, reason = "not every level has every form")]
+        #[allow(clippy::extra_unused_type_parameters, reason = "rows of foreign architectures")]
         pub(super) mod $module {
             #[cfg($when)]
             use crate::isa::lut::{HandAdc, HandBlocks, HandEncode, HandLut};

@@ -61,7 +61,7 @@ impl<T: Target> Subject for FromF32<T> {
     fn operands(recipe: &Recipe) -> Result<EncodeOperands, LayoutError> {
         let mut random = Random::new(recipe.seed);
         let (dim, count) = (recipe.dim, recipe.rows);
-        let stride = recipe.stride_of(dim, size_of::<f32>());
+        let stride = recipe.stride.of(dim, size_of::<f32>());
         let total = count.checked_mul(stride).ok_or(LayoutError::TooLarge { rows: count, dim })?;
         let drawn = count.min(1024);
         let mut elements = Vec::with_capacity(drawn * stride);

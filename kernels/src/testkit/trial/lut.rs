@@ -4,19 +4,20 @@
 //! of sub-spaces where they are scanned. `rows` are queries of tables, vectors of codes, or rows
 //! of a scan; the `stride`'s pad picks the elements of a sub-space among [`DSUB`].
 
+mod scan;
+
 use std::sync::OnceLock;
+
+pub(crate) use scan::{BlockOperands, SdcOperands};
 
 use super::memory::Placed;
 use super::{Misfit, Operands, Reads};
 use crate::kernel::{Bound, Op};
-use crate::layout::{LayoutError, RowsRef};
-use crate::shape::{
-    BlockLayout, CodeBlocksRef, CodeScan, Codebook, FastScan, Lut, LutRef, PqEncode, QuantizedLut,
-    SdcRef, Shape, padded,
-};
-use crate::testkit::bounds::{Expected, UNIT_ROUNDOFF, expected};
-use crate::testkit::cases::{Batches, Element, Family, Random, Recipe, Stride, query};
-use crate::testkit::oracle::{Exact, exact};
+use crate::layout::LayoutError;
+use crate::shape::{Codebook, Lut, PqEncode, Shape};
+use crate::testkit::bounds::{Expected, expected};
+use crate::testkit::cases::{Batches, Element, Random, Recipe, Stride, query};
+use crate::testkit::oracle::exact;
 use crate::testkit::verify::{Failure, Report, Value, judge_value};
 
 /// Elements of a sub-space, by the pad of the recipe's stride; 8 where it has none.
@@ -63,7 +64,7 @@ impl BookOperands {
         let (mut random, dim) = (Random::new(recipe.seed), recipe.dim);
         // Each is judged against every centroid.
         let count = match recipe.batches {
-            Batches::Whole => recipe.rows.min(3),
+            Batches::Whole => recipe.rows.min(2),
             Batches::Windows { .. } => recipe.rows,
         };
         // What is special of a row family is special of a codebook.
@@ -111,9 +112,11 @@ impl BookOperands {
                 let vector = self.vector(0, v);
                 for start in (0..self.dim).step_by(self.dsub) {
                     let end = (start + self.dsub).min(self.dim);
+                    let mut centroid = vec![0.0; end - start];
                     for k in 0..K {
-                        let centroid: Vec<f32> =
-                            (start..end).map(|j| self.book.get()[j * K + k]).collect();
+                        for (c, j) in centroid.iter_mut().zip(start..end) {
+                            *c = self.book.get()[j * K + k];
+                        }
                         let exact = exact(self.metric, &vector[start..end], &centroid);
                         let n = end - start;
                         all.push((expected(self.metric, n, &exact, false), exact.scale));
@@ -292,292 +295,5 @@ impl<O: Op<Shape = PqEncode<K>>, const K: usize> Operands<O> for Codes<K> {
 
     fn misfits<'a>(&'a self, bound: &'a Bound<PqEncode<K>>) -> Vec<Misfit<'a>> {
         self.0.misfits::<K>(move |row, book, m| bound.call(row, book, &mut vec![0; m]))
-    }
-}
-
-/// A quantised table, and codes in blocks.
-pub(crate) struct BlockOperands<L, const K: usize> {
-    path: String,
-    m: usize,
-    /// The table that was quantised; none where the bytes themselves were drawn.
-    exact: Option<(Vec<[f32; K]>, QuantizedLut<K>)>,
-    table: Placed<u8>,
-    blocks: Placed<u8>,
-    rows: usize,
-    windows: usize,
-    /// Blocks of a window.
-    per: usize,
-    layout: core::marker::PhantomData<L>,
-}
-
-/// Rows that are drawn; a larger set repeats them.
-const DRAWN: usize = 1 << 12;
-
-impl<L: BlockLayout, const K: usize> BlockOperands<L, K> {
-    fn table(&self) -> LutRef<'_, K> {
-        LutRef::new(self.table.get(), self.m).expect("laid out by `new`")
-    }
-
-    fn window(&self, window: usize) -> CodeBlocksRef<'_, L> {
-        let blocks = CodeBlocksRef::new(self.blocks.get(), self.m, self.rows).expect("as above");
-        let from = window % self.windows * self.per;
-        blocks.blocks(from, from + self.per)
-    }
-
-    pub(crate) fn new<O: Op>(recipe: &Recipe) -> Result<Self, LayoutError> {
-        let (mut random, m) = (Random::new(recipe.seed), recipe.dim);
-        // So that whole blocks are there as often as broken ones.
-        let rows = match recipe.batches {
-            Batches::Whole => recipe.rows * (recipe.rows + L::ROWS / 2),
-            Batches::Windows { .. } => recipe.rows.next_multiple_of(L::ROWS),
-        };
-        let mut draw =
-            || -> [f32; K] { core::array::from_fn(|_| f32::draw(&mut random, recipe.family)) };
-        let lut: Vec<[f32; K]> = (0..m).map(|_| draw()).collect();
-        let (table, exact) = match recipe.family {
-            // The largest sums there are.
-            Family::Huge => {
-                let mut largest = vec![255; m * K];
-                largest.resize(padded(m, K) * K, 0);
-                (largest, None)
-            }
-            _ => {
-                let quantized = QuantizedLut::new(&lut).expect("finite entries");
-                (quantized.view().entries().as_flattened().to_vec(), Some((lut, quantized)))
-            }
-        };
-        let drawn = rows.min(DRAWN.next_multiple_of(L::ROWS));
-        let codes: Vec<u8> =
-            (0..drawn * m.max(1)).map(|_| random.bits() as u8 & L::LARGEST).collect();
-        let packed = CodeBlocksRef::<L>::pack(RowsRef::new(&codes, m, m.max(1))?)?;
-        let total = rows.div_ceil(L::ROWS) * L::block_bytes(m);
-        let blocks = rows.div_ceil(L::ROWS);
-        let (windows, per) = match recipe.batches {
-            Batches::Whole => (1, blocks),
-            Batches::Windows { per } => {
-                let per = (per / L::ROWS).clamp(1, blocks.max(1));
-                (blocks / per, per)
-            }
-        };
-        Ok(Self {
-            path: path::<O>(),
-            m,
-            exact,
-            table: Placed::once(&table, recipe.query_at)?,
-            blocks: Placed::repeated(&packed, total, recipe.rows_at)?,
-            rows,
-            windows,
-            per,
-            layout: core::marker::PhantomData,
-        })
-    }
-}
-
-impl<O, L, const K: usize> Operands<O> for BlockOperands<L, K>
-where
-    O: Op<Shape = FastScan<L, K>>,
-    L: BlockLayout,
-{
-    type Out = Vec<u32>;
-
-    fn windows(&self) -> usize {
-        self.windows
-    }
-
-    fn values(&self) -> usize {
-        self.window(0).len()
-    }
-
-    fn bytes_per_value(&self) -> f64 {
-        L::block_bytes(self.m) as f64 / L::ROWS as f64
-    }
-
-    fn reads(&self, window: usize, _: Reads) -> Vec<&[u8]> {
-        vec![self.window(window).data()]
-    }
-
-    fn blank(&self) -> Vec<u32> {
-        vec![u32::SPOILT; self.window(0).len()]
-    }
-
-    fn run(&self, bound: &Bound<FastScan<L, K>>, window: usize, values: usize, out: &mut Vec<u32>) {
-        let mut blocks = self.window(window);
-        if values < blocks.len() {
-            blocks = blocks.blocks(0, values.div_ceil(L::ROWS));
-        }
-        bound.call(self.table(), blocks, &mut out[..blocks.len()]);
-    }
-
-    /// Bit-exact in bytes; and within the table's own error in `f32`.
-    fn judge(&self, window: usize, out: &Vec<u32>) -> Result<Report, Failure> {
-        let (mut report, blocks) = (Report::default(), self.window(window));
-        let entries = self.table.get();
-        for (output, &found) in out.iter().enumerate() {
-            let fail = |found: f64, expected: String| Failure {
-                op: self.path.clone(),
-                dim: self.m,
-                output,
-                found,
-                expected,
-            };
-            let code = |s: usize| usize::from(blocks.code(output, s));
-            let sum: u64 = (0..self.m).map(|s| u64::from(entries[s * K + code(s)])).sum();
-            let expected = Expected::Within { value: sum as f64, error: 0.0 };
-            judge_value(found, &expected, sum as f64, &mut report)
-                .map_err(|why| fail(f64::from(found), why))?;
-            if let Some((lut, quantized)) = &self.exact {
-                let value: f64 = (0..self.m).map(|s| f64::from(lut[s][code(s)])).sum();
-                let scale: f64 = (0..self.m).map(|s| f64::from(lut[s][code(s)]).abs()).sum();
-                let stands_for = f64::from(quantized.value(found));
-                let error = quantized.error() * (1.0 + 1e-9)
-                    + UNIT_ROUNDOFF * (value.abs() + quantized.error())
-                    + 1e-12 * scale;
-                if (stands_for - value).abs() > error {
-                    return Err(fail(stands_for, format!("{value:e} within {error:e}")));
-                }
-            }
-        }
-        Ok(report)
-    }
-
-    fn misfits<'a>(&'a self, bound: &'a Bound<FastScan<L, K>>) -> Vec<Misfit<'a>> {
-        let (table, blocks, rows) = (self.table(), self.window(0), self.rows);
-        let run = move |table: LutRef<'a, K>, blocks: CodeBlocksRef<'a, L>, rows: usize| {
-            move || bound.call(table, blocks, &mut vec![0; rows])
-        };
-        let fewer = self.m.saturating_sub(4);
-        let other_table = LutRef::new(&self.table.get()[..padded(fewer, K) * K], fewer);
-        let block = &self.blocks.get()[..L::block_bytes(fewer)];
-        let other_blocks = CodeBlocksRef::new(block, fewer, 1).expect("a block");
-        vec![
-            ("an output too many", Box::new(run(table, blocks, rows + 1))),
-            ("an output too few", Box::new(run(table, blocks, rows - 1))),
-            ("another table", Box::new(run(other_table.expect("a table"), blocks, rows))),
-            ("other blocks", Box::new(run(table, other_blocks, 1))),
-        ]
-    }
-}
-
-/// A code, a table of distances between centroids, and rows of codes.
-pub(crate) struct SdcOperands {
-    path: String,
-    m: usize,
-    code: Placed<u8>,
-    rows: Placed<u8>,
-    stride: usize,
-    windows: usize,
-    per: usize,
-}
-
-/// The largest table that is made: 64 MiB.
-const TABLES: usize = 256;
-
-/// Distances between centroids, the same for every case: they are too many to be drawn each time.
-fn distances(m: usize) -> &'static [f32] {
-    static ALL: OnceLock<Vec<f32>> = OnceLock::new();
-    let draw = || {
-        let mut random = Random::new(0x5dc);
-        (0..TABLES * 256 * 256).map(|_| f32::draw(&mut random, Family::Uniform)).collect()
-    };
-    &ALL.get_or_init(draw)[..m.min(TABLES) * 256 * 256]
-}
-
-impl SdcOperands {
-    pub(crate) fn new<O: Op>(recipe: &Recipe) -> Result<Self, LayoutError> {
-        let (mut random, m) = (Random::new(recipe.seed), recipe.dim);
-        let stride = recipe.stride.of(m, 1);
-        let mut draw = |n: usize| -> Vec<u8> { (0..n).map(|_| random.bits() as u8).collect() };
-        let (code, rows) = (draw(m), draw(recipe.rows.min(DRAWN) * stride));
-        let (windows, per) = windows(recipe, recipe.rows);
-        Ok(Self {
-            path: path::<O>(),
-            m,
-            code: Placed::once(&code, recipe.query_at)?,
-            rows: Placed::repeated(&rows, recipe.rows * stride, recipe.rows_at)?,
-            stride,
-            windows,
-            per,
-        })
-    }
-
-    fn table(&self) -> SdcRef<'static, 256> {
-        SdcRef::new(distances(self.m), self.m).expect("no form for larger tables")
-    }
-
-    fn window(&self, window: usize) -> RowsRef<'_, u8> {
-        let rows = RowsRef::new(self.rows.get(), self.m, self.stride).expect("laid out by `new`");
-        let from = window % self.windows * self.per;
-        rows.slice(from, from + self.per)
-    }
-}
-
-impl<O: Op<Shape = CodeScan<256>>> Operands<O> for SdcOperands {
-    type Out = Vec<f32>;
-
-    fn windows(&self) -> usize {
-        self.windows
-    }
-
-    fn values(&self) -> usize {
-        self.per
-    }
-
-    fn bytes_per_value(&self) -> f64 {
-        self.m as f64
-    }
-
-    fn reads(&self, window: usize, _: Reads) -> Vec<&[u8]> {
-        let from = window % self.windows * self.per * self.stride;
-        vec![&self.rows.get()[from..][..self.per * self.stride]]
-    }
-
-    fn blank(&self) -> Vec<f32> {
-        vec![f32::SPOILT; self.per]
-    }
-
-    fn run(&self, bound: &Bound<CodeScan<256>>, window: usize, values: usize, out: &mut Vec<f32>) {
-        let rows = self.window(window);
-        let values = values.min(rows.len());
-        let rows = rows.slice(0, values);
-        bound.call(self.code.get(), self.table(), rows, &mut out[..values]);
-    }
-
-    fn judge(&self, window: usize, out: &Vec<f32>) -> Result<Report, Failure> {
-        let (mut report, rows, table) = (Report::default(), self.window(window), distances(self.m));
-        for (output, &found) in out.iter().enumerate() {
-            let entry = |s: usize| {
-                let line = s * 256 + usize::from(self.code.get()[s]);
-                f64::from(table[line * 256 + usize::from(rows.row(output)[s])])
-            };
-            let value = (0..self.m).map(entry).sum();
-            let scale = (0..self.m).map(|s| entry(s).abs()).sum();
-            let exact = Exact { value, scale, norms_sq: [1.0; 2] };
-            // A sum without products: the bound of a dot product is above its own.
-            judge_value(found, &expected("dot", self.m, &exact, false), scale, &mut report)
-                .map_err(|expected| {
-                    let (op, dim) = (self.path.clone(), self.m);
-                    Failure { op, dim, output, found: f64::from(found), expected }
-                })?;
-        }
-        Ok(report)
-    }
-
-    fn misfits<'a>(&'a self, bound: &'a Bound<CodeScan<256>>) -> Vec<Misfit<'a>> {
-        let (code, rows, per) = (self.code.get(), self.window(0), self.per);
-        let run = move |code: &'a [u8], m: usize, rows: RowsRef<'a, u8>, outputs: usize| {
-            move || {
-                let table = SdcRef::new(distances(m), m).expect("a table");
-                bound.call(code, table, rows, &mut vec![0.0; outputs]);
-            }
-        };
-        let (m, other) = (self.m, self.m.saturating_sub(1));
-        let shorter = RowsRef::new(self.rows.get(), other, self.stride).expect("narrower rows");
-        vec![
-            ("an output too many", Box::new(run(code, m, rows, per + 1))),
-            ("an output too few", Box::new(run(code, m, rows, per.saturating_sub(1)))),
-            ("a shorter code", Box::new(run(&code[..other], m, rows, per))),
-            ("another table", Box::new(run(code, other, rows, per))),
-            ("shorter rows", Box::new(run(code, m, shorter, per))),
-        ]
     }
 }
