@@ -110,6 +110,9 @@ pub(crate) struct BenchArgs {
     /// The build to measure: base, v3, v4 or native (taken by `cargo xtask`, which makes it)
     #[arg(long, value_name = "NAME")]
     pub(crate) build: Option<String>,
+    /// Let other libraries take part: DiskANN, NumKong (taken by `cargo xtask`, which builds them)
+    #[arg(long)]
+    pub(crate) rivals: bool,
     /// Exit with 4 if a cell is undecided or noisy
     #[arg(long)]
     pub(crate) fail_noisy: bool,

@@ -63,12 +63,14 @@ pub fn build_name() -> String {
         .to_owned()
 }
 
-/// What to add to a command so that it measures this build: ` --build v3`, or nothing.
+/// What to add to a command so that it measures this build: ` --build v3`, ` --rivals`, or nothing.
 pub fn build_option() -> String {
-    match build_name().as_str() {
+    let cpu = match build_name().as_str() {
         "base" => String::new(),
         cpu => format!(" --build {}", cpu.strip_prefix("x86-64-").unwrap_or(cpu)),
-    }
+    };
+    let rivals = if cfg!(feature = "rivals") { " --rivals" } else { "" };
+    format!("{cpu}{rivals}")
 }
 
 /// The revision of the tree at `root`; empty where there is no git or no repository.

@@ -141,6 +141,14 @@ pub fn contest(
     Ok(judged)
 }
 
+/// Everything that takes part in the cells of an operation: its variants, and contestants from
+/// outside.
+pub fn variants(op: &dyn AnyOp) -> Vec<VariantMeta> {
+    let mut all = op.variants();
+    all.extend(crate::outside::metas(op));
+    all
+}
+
 /// Measures every selected variant of a cell. `None` if `stop` was set meanwhile.
 ///
 /// # Errors
@@ -154,7 +162,7 @@ pub fn cell(
     stop: &AtomicBool,
 ) -> Result<Option<Finished>, MeasureError> {
     let metas: Vec<VariantMeta> =
-        op.variants().into_iter().filter(|m| selection.takes(m.name)).collect();
+        variants(op).into_iter().filter(|m| selection.takes(m.name)).collect();
     let contestants: Vec<ContestantSpec> = metas
         .iter()
         .filter(|m| m.not_run.is_none())

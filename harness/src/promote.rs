@@ -10,8 +10,9 @@
 //! A run decides only what it measured in whole: every cell of its suite, with every variant that
 //! can win. Less would stretch the classes it has over those it lacks. A noisy cell decides
 //! nothing; a class without any other keeps its incumbent, or stays open for the engine's own
-//! choice. Rows are made only for what the engine reads: distances from cached norms it computes
-//! itself, and pairs and norms it takes to be in a cache.
+//! choice. Rows are made only for what is asked for at run time: but for scans and gathers, a cache
+//! is taken for granted. One run decides the table of its CPU's best level, and of each level below
+//! it of which a variant ran.
 
 mod table;
 
@@ -144,6 +145,29 @@ struct Class<'a> {
     cells: Vec<Vec<(&'a str, Showing)>>,
 }
 
+impl<'a> Class<'a> {
+    /// The class with these candidates alone.
+    fn only(&self, names: &[&str]) -> Self {
+        let of = |cell: &Vec<(&'a str, Showing)>| -> Vec<(&'a str, Showing)> {
+            cell.iter().filter(|(name, _)| names.contains(name)).copied().collect()
+        };
+        let cells = self.cells.iter().map(of).collect();
+        Self { op: self.op, residence: self.residence, dim: self.dim, cells }
+    }
+
+    /// Whether one of these candidates ran.
+    fn has_any(&self, names: &[&str]) -> bool {
+        self.cells.iter().flatten().any(|(name, _)| names.contains(name))
+    }
+}
+
+/// The levels of a CPU's architecture up to its best, extensions aside.
+fn levels_below(best: Level) -> impl Iterator<Item = Level> {
+    let x86 = [Level::Sse42, Level::Avx2, Level::Avx512];
+    let same = move |l: &Level| *l == best || (x86.contains(l) && x86.contains(&best));
+    Level::ALL.into_iter().filter(|l| l.base() == *l).filter(same).filter(move |l| *l <= best)
+}
+
 /// The table after `run`: its ops and residence classes decided anew, everything else as before.
 ///
 /// `variants` gives an op's variants in the registry's order.
@@ -158,7 +182,7 @@ pub fn promote(
     terms: Terms<'_>,
 ) -> Result<Promotion, PromoteError> {
     check_origin(run, terms.allow_dirty)?;
-    let level = best_level(&run.host, &run.toolchain.target).ok_or(PromoteError::NoLevel)?;
+    let best = best_level(&run.host, &run.toolchain.target).ok_or(PromoteError::NoLevel)?;
     let groups = run.groups();
     check_whole(&groups, terms.suite, &variants)?;
     let classes = classes(&groups, terms.suite);
@@ -171,13 +195,27 @@ pub fn promote(
     let mut undecided = Vec::new();
     for part in classes.chunk_by(|a, b| (a.op, a.residence) == (b.op, b.residence)) {
         let Some(Class { op, residence, .. }) = part.first() else { continue };
-        let ours = |w: &Entry| w.op == *op && w.level == level.name() && w.residence == *residence;
-        let incumbents: Vec<Entry> = winner.iter().filter(|w| ours(w)).cloned().collect();
-        check_borders(&incumbents, part)?;
-        winner.retain(|w| !ours(w));
-        let order: Vec<&str> = variants(op).iter().map(|v| v.name).collect();
-        let decided = decide(part, &incumbents, &order, run.rule.margin, &mut undecided);
-        winner.extend(join(decided, level, &record));
+        let metas = variants(op);
+        let order: Vec<&str> = metas.iter().map(|v| v.name).collect();
+        for level in levels_below(best) {
+            // The CPU's best level takes every candidate; one below it those that it could run, and
+            // a row only where one of its own ran.
+            let runs = |v: &VariantMeta| v.level == Level::Scalar || v.level.base() <= level;
+            let names: Vec<&str> = metas.iter().filter(|v| runs(v)).map(|v| v.name).collect();
+            let own: Vec<&str> =
+                metas.iter().filter(|v| v.level.base() == level).map(|v| v.name).collect();
+            let part: Vec<Class<'_>> = part.iter().map(|c| c.only(&names)).collect();
+            if level != best && !part.iter().any(|c| c.has_any(&own)) {
+                continue;
+            }
+            let ours =
+                |w: &Entry| w.op == *op && w.level == level.name() && w.residence == *residence;
+            let incumbents: Vec<Entry> = winner.iter().filter(|w| ours(w)).cloned().collect();
+            check_borders(&incumbents, &part)?;
+            winner.retain(|w| !ours(w));
+            let decided = decide(&part, &incumbents, &order, run.rule.margin, &mut undecided);
+            winner.extend(join(decided, level, &record));
+        }
     }
     winner.sort_by(|a, b| {
         (&a.op, &a.level, &a.residence, a.min_dim).cmp(&(&b.op, &b.level, &b.residence, b.min_dim))
@@ -219,12 +257,12 @@ fn best_level(host: &Host, target: &str) -> Option<Level> {
     target.starts_with("aarch64").then_some(Level::Neon)
 }
 
-/// Whether the engine looks for winners of this shape and residence class.
-fn engine_reads(op: &str, residence: &str) -> bool {
+/// Whether somebody looks for winners of this shape in this residence class.
+fn is_asked_for(op: &str, residence: &str) -> bool {
     match op.rsplit('/').next() {
-        Some("pair" | "row") => residence == "cache",
-        Some("scan" | "gather") => true,
-        _ => false,
+        Some("scan" | "gather" | "scan_norms" | "gather_norms") => true,
+        Some(_) => residence == "cache",
+        None => false,
     }
 }
 
@@ -245,7 +283,7 @@ fn check_whole(
     let mut missing: Vec<String> = Vec::new();
     for spec in suite {
         let residence = spec.residence.to_string();
-        if !engine_reads(&spec.op, residence_class(&residence)) {
+        if !is_asked_for(&spec.op, residence_class(&residence)) {
             continue;
         }
         let group = groups.iter().find(|g| {
@@ -293,7 +331,7 @@ fn classes<'a>(groups: &[CellGroup<'a>], suite: &[CellSpec]) -> Vec<Class<'a>> {
         let in_suite = suite.iter().any(|s| {
             s.op == op && s.dim == dim && residence_class(s.residence.name()) == residence
         });
-        if !in_suite || !engine_reads(op, residence) {
+        if !in_suite || !is_asked_for(op, residence) {
             continue;
         }
         let at = classes.iter().position(|c| (c.op, c.residence, c.dim) == (op, residence, dim));

@@ -30,6 +30,10 @@ pub enum Technique {
     Simsimd,
     /// Intrinsics by hand.
     Hand,
+    /// Another library, called as its users call it. Only the harness has such contestants.
+    Rival,
+    /// A form found in another system, written anew to be measured. Only the harness has such.
+    AsFound,
 }
 
 impl Technique {
@@ -43,6 +47,8 @@ impl Technique {
             Self::Wide => "wide",
             Self::Simsimd => "simsimd",
             Self::Hand => "hand",
+            Self::Rival => "rival",
+            Self::AsFound => "as-found",
         }
     }
 }
@@ -124,6 +130,12 @@ impl<O: Op> Variant<O> {
     /// Its name.
     pub(crate) const fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// The same under another name: a second form of one kind at one level.
+    pub(crate) const fn named(mut self, name: &'static str) -> Self {
+        self.name = name;
+        self
     }
 
     /// What is known of the variant without running it.

@@ -91,6 +91,32 @@ impl<'a, T> RowsRef<'a, T> {
         unsafe { self.data.get_unchecked(i * self.stride..i * self.stride + self.dim) }
     }
 
+    /// The `N` rows from `first` on, for one comparison.
+    ///
+    /// # Panics
+    /// If there are not as many.
+    #[allow(dead_code, reason = "not every architecture has kernels that ask")]
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn block<const N: usize>(&self, first: usize) -> [&'a [T]; N] {
+        assert!(first < self.len && self.len - first >= N, "row ids out of range");
+        let mut rows: [&'a [T]; N] = [&[]; N];
+        for (i, row) in rows.iter_mut().enumerate() {
+            let start = (first + i) * self.stride;
+            // SAFETY: as in `row`: `first + i < len` was asserted above.
+            *row = unsafe { self.data.get_unchecked(start..start + self.dim) };
+        }
+        rows
+    }
+
+    /// All elements of all rows, if there is no gap between rows.
+    #[allow(dead_code, reason = "not every architecture has kernels that ask")]
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn contiguous(&self) -> Option<&'a [T]> {
+        (self.stride == self.dim).then_some(self.data)
+    }
+
     /// The rows `from..to`, as rows.
     ///
     /// # Panics

@@ -28,6 +28,7 @@
 pub mod isa;
 mod kernel;
 pub mod layout;
+pub mod layout_block;
 mod loops;
 mod ops;
 mod registry;
@@ -40,9 +41,18 @@ pub mod winners;
 pub use isa::Level;
 pub use kernel::{AnyOp, BindError, Bound, Technique, VariantMeta};
 pub use layout::{AlignedRows, LayoutError, RowsRef};
+pub use layout_block::{AlignedBlocks, BLOCK, BlocksRef};
+pub use ops::bits::{bits_u4_query, bits_u4_query_len};
+pub use ops::int4::{int4_pack, int4_query, int4_unpack};
 pub use registry::{find, ops};
 pub use set::{F32Kernels, FORCE_VAR, Forced, Metric, Residence};
+pub use shape::{Argmin, Combine, Edges, Map1, Map2, Map3, Scored, Select, TopK, Update};
+pub use shape::{Assign, Block, BlockPrune, Tile, TileNorms, norm_sq};
 pub use shape::{
-    Batch, CodeNorms, Gather, GatherNorms, Pair, PairNorms, Row, Scan, ScanNorms, Shape,
-    VectorShape, cosine_from_norms, inv_norm,
+    Batch, CodeNorms, EncodeBits, Gather, GatherNorms, Pair, PairNorms, Row, Scan, ScanNorms,
+    Shape, VectorShape, cosine_from_norms, inv_norm,
+};
+pub use shape::{
+    BlockLayout, CodeBlocksRef, CodeScan, Codebook, FastScan, Interleaved4, Lut, LutRef, NotFinite,
+    Planar4, PqEncode, QuantizedLut, Rows64, SdcRef,
 };

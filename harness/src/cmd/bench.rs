@@ -31,6 +31,11 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Stop> {
             env::build_name()
         )));
     }
+    if args.rivals && !cfg!(feature = "rivals") {
+        return Err(Stop::usage(
+            "--rivals is for `cargo xtask bench`, which builds them; this program has none",
+        ));
+    }
     let exe = std::env::current_exe()
         .map_err(|e| Stop::failed(format!("cannot find this program's file: {e}")))?;
     let out_dir = out_dir(args)?;
@@ -138,7 +143,7 @@ fn check_variants(patterns: &[String], cells: &[CellSpec]) -> Result<(), Stop> {
         let metas: Vec<_> = annvil_kernels::ops()
             .iter()
             .filter(|op| cells.iter().any(|c| c.op == op.path()))
-            .flat_map(|op| op.variants())
+            .flat_map(|op| measure::variants(*op))
             .filter(|v| matches(pattern, v.name))
             .collect();
         let Some(first) = metas.first() else {
@@ -336,7 +341,7 @@ fn estimate(cell: &CellSpec, plan: &Plan) -> f64 {
     let variants = annvil_kernels::find(&cell.op).map_or(0, |op| {
         let runs =
             |v: &&annvil_kernels::VariantMeta| v.not_run.is_none() && plan.selection.takes(v.name);
-        op.variants().iter().filter(runs).count()
+        measure::variants(op).iter().filter(runs).count()
     });
     let batches = (plan.rounds + 15) * variants;
     let prepare = match cell.residence {

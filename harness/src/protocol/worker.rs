@@ -12,6 +12,8 @@ use super::{
 };
 use crate::hash::fnv1a64;
 use crate::limits;
+use crate::measure::variants;
+use crate::outside;
 use crate::proof::prove;
 use crate::rng::{Rng, derive_seed};
 use crate::rounds::{Contestant, Plan, SystemClock, time_rounds};
@@ -152,10 +154,14 @@ fn admit<'t>(
         refused: None,
         ns: Vec::new(),
     };
-    let mut work = match trial.bind(&contestant.variant) {
+    let bound = match outside::bind(op, &contestant.variant, trial) {
+        Some(outsider) => outsider,
+        None => trial.bind(&contestant.variant).map_err(|e| e.to_string()),
+    };
+    let mut work = match bound {
         Ok(work) => work,
-        Err(e) => {
-            reply.refused = Some(Refusal::Unavailable(e.to_string()));
+        Err(why) => {
+            reply.refused = Some(Refusal::Unavailable(why));
             return (reply, None);
         }
     };
@@ -167,7 +173,7 @@ fn admit<'t>(
         }
     }
     if request.prove {
-        let meta = op.variants().into_iter().find(|m| m.name == contestant.variant);
+        let meta = variants(op).into_iter().find(|m| m.name == contestant.variant);
         let claim = meta.map_or((Level::Scalar, Technique::Scalar), |m| (m.level, m.technique));
         match prove(work.as_mut(), claim, request.cell.dim) {
             Ok(executed) => reply.ran_level = executed.map(|e| e.name().to_owned()),

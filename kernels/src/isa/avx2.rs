@@ -20,6 +20,11 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn chunks_mut(self, x: &mut [f32]) -> (&mut [Self::Chunk], &mut [f32]) {
+        x.as_chunks_mut()
+    }
+
+    #[inline(always)]
     fn zero(self) -> __m256 {
         // SAFETY: the token proves AVX.
         unsafe { _mm256_setzero_ps() }
@@ -38,6 +43,27 @@ impl Simd for Avx2 {
         let mask = unsafe { _mm256_loadu_si256(MASKS.as_ptr().wrapping_add(from).cast()) };
         // SAFETY: the token proves AVX; masked-off lanes are not read.
         unsafe { _mm256_maskload_ps(x.as_ptr(), mask) }
+    }
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> __m256 {
+        // SAFETY: the token proves AVX.
+        unsafe { _mm256_set1_ps(x) }
+    }
+
+    #[inline(always)]
+    fn store(self, v: __m256, out: &mut [f32; 8]) {
+        // SAFETY: the token proves AVX; the chunk has 8 elements; the store is unaligned.
+        unsafe { _mm256_storeu_ps(out.as_mut_ptr(), v) }
+    }
+
+    #[inline(always)]
+    fn store_partial(self, v: __m256, out: &mut [f32]) {
+        let from = 8 - out.len().min(8);
+        // SAFETY: the token proves AVX; `from <= 8`, so 8 masks follow it.
+        let mask = unsafe { _mm256_loadu_si256(MASKS.as_ptr().wrapping_add(from).cast()) };
+        // SAFETY: the token proves AVX; masked-off lanes are not written.
+        unsafe { _mm256_maskstore_ps(out.as_mut_ptr(), mask, v) }
     }
 
     #[inline(always)]
@@ -95,6 +121,30 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn any_not_above(self, v: __m256, limit: __m256) -> bool {
+        // SAFETY: the token proves AVX2.
+        unsafe { any_not_above(v, limit) }
+    }
+
+    #[inline(always)]
+    fn take_below(self, best: (__m256, __m256), new: (__m256, __m256)) -> (__m256, __m256) {
+        // SAFETY: the token proves AVX2.
+        unsafe { take_below(best, new) }
+    }
+
+    #[inline(always)]
+    fn turn4(self, v: [__m256; 4]) -> [__m256; 4] {
+        // SAFETY: the token proves AVX2.
+        unsafe { turn4(v) }
+    }
+
+    #[inline(always)]
+    fn quarter(self, v: __m256, k: usize) -> [f32; 4] {
+        // SAFETY: the token proves AVX2.
+        unsafe { quarter(v, k) }
+    }
+
+    #[inline(always)]
     fn prefetch(self, x: &f32) {
         // SAFETY: a prefetch reads nothing that the program can see, at any address.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(core::ptr::from_ref(x).cast()) }
@@ -143,4 +193,44 @@ pub(super) fn sum4(v: [__m256; 4]) -> [f32; 4] {
     // SAFETY: `out` has 4 elements; the store is unaligned.
     unsafe { _mm_storeu_ps(out.as_mut_ptr(), sums) };
     out
+}
+
+/// Whether a lane is not above its limit.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn any_not_above(v: __m256, limit: __m256) -> bool {
+    _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NGT_UQ>(v, limit)) != 0
+}
+
+/// The new values where they are below the best.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn take_below(best: (__m256, __m256), new: (__m256, __m256)) -> (__m256, __m256) {
+    let below = _mm256_cmp_ps::<_CMP_LT_OQ>(new.0, best.0);
+    (_mm256_blendv_ps(best.0, new.0, below), _mm256_blendv_ps(best.1, new.1, below))
+}
+
+/// Four rows turned, within each group of four lanes.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn turn4([a, b, c, d]: [__m256; 4]) -> [__m256; 4] {
+    let (ab_low, ab_high) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+    let (cd_low, cd_high) = (_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
+    [
+        _mm256_shuffle_ps::<0b01_00_01_00>(ab_low, cd_low),
+        _mm256_shuffle_ps::<0b11_10_11_10>(ab_low, cd_low),
+        _mm256_shuffle_ps::<0b01_00_01_00>(ab_high, cd_high),
+        _mm256_shuffle_ps::<0b11_10_11_10>(ab_high, cd_high),
+    ]
+}
+
+/// Four lanes.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn quarter(v: __m256, k: usize) -> [f32; 4] {
+    let four = match k {
+        1 => _mm256_extractf128_ps::<1>(v),
+        _ => _mm256_castps256_ps128(v),
+    };
+    super::sse42::lanes(four)
 }

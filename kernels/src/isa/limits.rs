@@ -287,8 +287,22 @@ impl Simd for Plain {
     fn chunks(self, x: &[f32]) -> (&[f32], &[f32]) {
         (x, &[])
     }
+    fn chunks_mut(self, x: &mut [f32]) -> (&mut [f32], &mut [f32]) {
+        (x, &mut [])
+    }
     fn zero(self) -> f32 {
         0.0
+    }
+    fn splat(self, x: f32) -> f32 {
+        x
+    }
+    fn store(self, v: f32, out: &mut f32) {
+        *out = v;
+    }
+    fn store_partial(self, v: f32, out: &mut [f32]) {
+        if let Some(o) = out.first_mut() {
+            *o = v;
+        }
     }
     fn load(self, x: &f32) -> f32 {
         *x

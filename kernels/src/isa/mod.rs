@@ -44,7 +44,7 @@ pub enum Level {
     Avx512Vnni,
     /// AVX-512, VNNI and VBMI (1 and 2): permutations of bytes, tables in registers.
     Avx512Vbmi,
-    /// AVX-512, VPOPCNTDQ and BITALG: population counts of lanes.
+    /// AVX-512, VNNI, VPOPCNTDQ and BITALG: population counts of lanes.
     Avx512Popcnt,
     /// aarch64 Advanced SIMD. 128-bit vectors.
     Neon,
@@ -137,7 +137,7 @@ impl Level {
             }
             #[cfg(target_arch = "x86_64")]
             Self::Avx512Popcnt => {
-                Self::Avx512.missing().or_else(|| missing!("avx512bitalg" "avx512vpopcntdq"))
+                Self::Avx512Vnni.missing().or_else(|| missing!("avx512bitalg" "avx512vpopcntdq"))
             }
             #[cfg(target_arch = "aarch64")]
             Self::NeonDot if std::arch::is_aarch64_feature_detected!("dotprod") => {

@@ -97,7 +97,7 @@ macro_rules! with_level {
     };
     (@ Avx512Popcnt $then:ident $rest:tt) => {
         $then! { { Avx512Popcnt, "avx512popcnt", target_arch = "x86_64", "compiled for x86-64 only",
-            target_feature(enable = "sse3,ssse3,sse4.1,sse4.2,popcnt,avx,avx2,fma,bmi1,bmi2,lzcnt,f16c,avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx512bitalg,avx512vpopcntdq") } $rest }
+            target_feature(enable = "sse3,ssse3,sse4.1,sse4.2,popcnt,avx,avx2,fma,bmi1,bmi2,lzcnt,f16c,avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx512vnni,avx512bitalg,avx512vpopcntdq") } $rest }
     };
     (@ Neon $then:ident $rest:tt) => {
         $then! { { Neon, "neon", target_arch = "aarch64", "compiled for aarch64 only",

@@ -6,15 +6,22 @@
 //! those of one pair, or those of a block's four rows together.
 
 pub(crate) mod arith;
+pub(crate) mod block;
+pub(crate) mod edges;
 mod gather;
+pub(crate) mod lanes;
+pub(crate) mod map;
 mod pair;
 mod scan;
+pub(crate) mod select;
+pub(crate) mod tile;
 
 pub(crate) use arith::Arith;
 pub(crate) use gather::{gather, gather_norms, norms_to_cosine_ids};
 pub(crate) use pair::{norm_sq, pair, pair_const, pair_fixed, pair_norms};
 pub(crate) use scan::{
-    norms_to_cosine, scan_blocked, scan_blocked8, scan_norms, scan_streaming, stream_norms,
+    norms_to_cosine, scan_blocked, scan_blocked8, scan_norms, scan_norms8, scan_streaming,
+    stream_norms,
 };
 
 /// Joins `U` accumulators pairwise: fewer dependent additions, and a smaller error, than in turn.

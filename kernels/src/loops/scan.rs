@@ -73,6 +73,33 @@ pub(crate) fn scan_norms<A: NormArith, const U: usize>(
     }
 }
 
+/// As [`scan_blocked8`], with norms that are known.
+#[inline(always)]
+pub(crate) fn scan_norms8<A: NormArith>(
+    a: A,
+    query: &[A::Query],
+    query_norm: A::Norm,
+    rows: RowsRef<'_, A::Code>,
+    norms: &[A::Norm],
+    out: &mut [A::Value],
+) {
+    let (blocks, rest) = out.as_chunks_mut::<8>();
+    let (norm_blocks, norm_rest) = norms.as_chunks::<8>();
+    let whole = blocks.len() * 8;
+    for (i, (o, &[n0, n1, n2, n3, n4, n5, n6, n7])) in
+        blocks.iter_mut().zip(norm_blocks).enumerate()
+    {
+        let [low, high] = block8(a, query, [four(rows, 8 * i), four(rows, 8 * i + 4)]);
+        let low = a.finish4_norms(low, query_norm, &[n0, n1, n2, n3]);
+        let high = a.finish4_norms(high, query_norm, &[n4, n5, n6, n7]);
+        o[..4].copy_from_slice(&low);
+        o[4..].copy_from_slice(&high);
+    }
+    for (i, (o, &n)) in rest.iter_mut().zip(norm_rest).enumerate() {
+        *o = a.finish_norms(accumulate::<A, 4>(a, query, rows.row(whole + i)), query_norm, n);
+    }
+}
+
 /// Rows that stream from memory: one at a time.
 #[inline(always)]
 pub(crate) fn scan_streaming<A: Arith>(

@@ -132,6 +132,12 @@ macro_rules! level_module {
                     ) {
                         |a| loops::gather_norms::<A, U, true>(a, q, nq, rows, norms, ids, out)
                     }
+                    scan_norms8[U]: NormsFromToken (
+                        q: &[A::Query], nq: A::Norm, rows: RowsRef<'_, A::Code>, norms: &[A::Norm],
+                        out: &mut [A::Value]
+                    ) {
+                        |a| loops::scan_norms8::<A>(a, q, nq, rows, norms, out)
+                    }
                 }
             }
 
@@ -147,6 +153,7 @@ macro_rules! level_module {
                 stream_norms "-stream" NormsFromToken ScanNorms;
                 gather_norms "-r4" NormsFromToken GatherNorms;
                 gather_norms_pf4 "-r4-pf4" NormsFromToken GatherNorms;
+                scan_norms8 "-r8" NormsFromToken ScanNorms;
             }
         }
     };

@@ -35,7 +35,11 @@ pub struct Batch<'a, Q = f32, C = f32, N = f32> {
     pub ids: &'a [u32],
 }
 
-/// What integer kernels want cached of a vector: exact for up to 32,768 elements.
+/// What integer kernels want cached of a vector, modulo 2^32.
+///
+/// A squared norm of bytes without a sign is read as a `u32`: exact for up to 66,051 elements of
+/// `u8`, and for up to 131,071 of `i8`. Kernels compute modulo 2^32 throughout, so the value is exact
+/// wherever the true one fits its own type.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CodeNorms {
     /// The sum of the elements.

@@ -62,11 +62,14 @@ struct Row {
 fn breaks_claim(cell: &Cell) -> bool {
     const X86: [&str; 3] = ["sse42", "avx2", "avx512"];
     let Some(ran) = cell.ran_level.as_deref() else { return false };
+    // A level that extends another has its name for a prefix, and executes on its registers.
+    const BASES: [&str; 2] = ["avx512", "neon"];
+    let base = BASES.into_iter().find(|b| cell.level.starts_with(b)).unwrap_or(&cell.level);
     let place = |level: &str| X86.iter().position(|l| *l == level);
-    match (place(&cell.level), place(ran)) {
+    match (place(base), place(ran)) {
         (Some(claimed), Some(ran)) if cell.build != "base" => ran < claimed,
-        (Some(_), _) => ran != cell.level,
-        (None, _) => matches!(cell.level.as_str(), "neon" | "simd128") && ran != cell.level,
+        (Some(_), _) => ran != base,
+        (None, _) => matches!(base, "neon" | "simd128") && ran != base,
     }
 }
 

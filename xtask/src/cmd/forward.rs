@@ -16,24 +16,36 @@ const BUILDS: [(&str, Option<&str>); 4] = [
     ("native", Some("native")),
 ];
 
-/// Hands `verb` and its arguments, unread but for `--build`, to the release build of the harness.
+/// Hands `verb` and its arguments, unread but for `--build` and `--rivals`, to the release build of
+/// the harness.
 pub(crate) fn run(verb: &str, args: Vec<OsString>) -> Outcome {
     let (cpu, args) = chosen_build(args)?;
+    let (rivals, args) = with_rivals(args);
+    // A folder of its own, so that builds do not evict each other.
+    let own = match (cpu, rivals) {
+        (None, false) => None,
+        (cpu, rivals) => {
+            Some(format!("build-{}{}", cpu.unwrap_or("base"), if rivals { "-rivals" } else { "" }))
+        }
+    };
     let manifest = shell::root().join("Cargo.toml");
     let select = |sub: &str| {
         let mut cargo = shell::cargo();
         cargo.arg(sub).args(["--release", "--package", PACKAGE, "--manifest-path"]).arg(&manifest);
+        if rivals {
+            cargo.args(["--features", "rivals"]);
+        }
+        if let Some(own) = &own {
+            cargo.env("CARGO_TARGET_DIR", shell::target_dir().join(own));
+        }
         if let Some(cpu) = cpu {
-            // A folder of its own, so that builds do not evict each other.
-            cargo.env("CARGO_TARGET_DIR", shell::target_dir().join(format!("build-{cpu}")));
             cargo.env("RUSTFLAGS", format!("-Ctarget-cpu={cpu}"));
         }
         cargo
     };
 
     let mut build = select("build");
-    let folder =
-        cpu.map_or_else(shell::target_dir, |cpu| shell::target_dir().join(format!("build-{cpu}")));
+    let folder = own.as_ref().map_or_else(shell::target_dir, |own| shell::target_dir().join(own));
     let built =
         folder.join("release").join(PACKAGE).with_extension(std::env::consts::EXE_EXTENSION);
     if !built.exists() {
@@ -75,6 +87,12 @@ fn chosen_build(args: Vec<OsString>) -> Result<(Option<&'static str>, Vec<OsStri
     Ok((cpu, rest))
 }
 
+/// Takes `--rivals` out of the arguments: whether other libraries take part, and the rest.
+fn with_rivals(args: Vec<OsString>) -> (bool, Vec<OsString>) {
+    let (asked, rest): (Vec<_>, Vec<_>) = args.into_iter().partition(|a| a == "--rivals");
+    (!asked.is_empty(), rest)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,6 +104,8 @@ mod tests {
         assert_eq!((cpu, rest), (Some("native"), vec!["x".into(), "--dim".into(), "8".into()]));
         assert_eq!(of(&["--build=v3"]).unwrap().0, Some("x86-64-v3"));
         assert_eq!(of(&["--build", "base"]).unwrap().0, None);
+        let words = ["--rivals".into(), "x".into()].to_vec();
+        assert_eq!(with_rivals(words), (true, vec!["x".into()]));
         assert!(of(&["--build", "z80"]).is_err() && of(&["--build"]).is_err());
     }
 }

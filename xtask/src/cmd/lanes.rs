@@ -22,7 +22,15 @@ Examples
 ";
 
 /// The levels that run natively on x86-64, with the CPU flag that each needs.
-const X86_LEVELS: &[(&str, &str)] = &[("sse42", "sse4_2"), ("avx2", "avx2"), ("avx512", "avx512f")];
+const X86_LEVELS: &[(&str, &str)] = &[
+    ("sse42", "sse4_2"),
+    ("avx2", "avx2"),
+    ("avx512", "avx512f"),
+    ("avx512bf16", "avx512_bf16"),
+    ("avx512vnni", "avx512_vnni"),
+    ("avx512vbmi", "avx512_vbmi2"),
+    ("avx512popcnt", "avx512_vpopcntdq"),
+];
 
 /// Reasons for which a row can run nowhere, ever: it stands in the registry only to say so.
 const IMPOSSIBLE: &[&str] = &["SimSIMD has no such metric"];
@@ -95,7 +103,8 @@ fn excused_levels(args: &[String]) -> Result<BTreeSet<String>, Stop> {
         for name in list.split(',').filter(|n| !n.is_empty()) {
             let own = |level: &str| vec![level.to_owned()];
             levels.extend(match name {
-                "aarch64" | "neon" => own("neon"),
+                "aarch64" => vec!["neon".to_owned(), "neondot".to_owned()],
+                "neon" | "neondot" => own(name),
                 "wasm" | "simd128" => own("simd128"),
                 "host" => absent_here(),
                 level if X86_LEVELS.iter().any(|(l, _)| *l == level) => own(level),
@@ -201,7 +210,7 @@ mod tests {
         let levels = |arg: &str| excused_levels(&[arg.to_owned()]);
         assert_eq!(
             levels("--excuse=aarch64,avx512").unwrap(),
-            BTreeSet::from(["neon".into(), "avx512".into()])
+            BTreeSet::from(["neon".into(), "neondot".into(), "avx512".into()])
         );
         assert!(levels("--excuse=everything").is_err());
         assert!(levels("--excuse").is_err());

@@ -1,6 +1,119 @@
-//! Rows of `bf16`.
+//! Rows of `bf16`: the upper half of an `f32`.
 
-use crate::kernel::AnyOp;
+use half::bf16;
 
-/// The operations of this family.
-pub(crate) static OPS: &[&dyn AnyOp] = &[];
+use super::half::scalar::Scalar;
+use super::half::{Half, autovec, simsimd};
+use super::{at, plain};
+use crate::isa::half::{AHEAD, Products, Wide};
+use crate::isa::tokens::{Avx2, Avx512, Neon, Simd128, Sse42};
+use crate::kernel::{AnyOp, Erased, Op, Variant};
+use crate::ops::f32::metric::{Cosine, Dot, L2Sq, Step};
+use crate::shape::{Gather, GatherNorms, Pair, PairNorms, Scan, ScanNorms};
+
+/// The operations on `bf16`.
+pub(crate) static OPS: &[&dyn AnyOp] = half_ops!(bf16);
+
+/// Metric `M` of two vectors of `bf16`, `R` registers at once.
+type Two<S, M, const R: usize> = Wide<S, M, bf16, bf16, R>;
+/// Metric `M` of a query of `f32` and rows of `bf16`.
+type Rows<S, M, const R: usize, const AHEAD: usize = 0> =
+    Wide<S, <M as Step>::Rows, f32, bf16, R, AHEAD>;
+
+/// The accumulators of a pair and of each of four rows, at the levels with 16 and 32 registers.
+macro_rules! metrics {
+    ($($m:ident $metric:literal pair $p16:literal $p32:literal rows $r16:literal $r32:literal
+        $(products $products:ident)?;)*) => {$(
+        half_op! { bf16 $m Pair<bf16, bf16, f32>: $metric, [
+            plain::pair::<Self, Scalar<$m, bf16, bf16>>(),
+            autovec::pair::<Self, bf16, $m>(),
+            simsimd::pair::<Self, bf16, $m>(),
+            at::sse42::pair::<Self, Two<Sse42, $m, 2>, $p16>(),
+            at::avx2::pair::<Self, Two<Avx2, $m, 2>, $p16>(),
+            at::avx512::pair::<Self, Two<Avx512, $m, 2>, $p32>(),
+            $(at::avx512bf16::pair::<Self, $products<$m>, 4>(),)?
+            at::neon::pair::<Self, Two<Neon, $m, 2>, $p32>(),
+            at::simd128::pair::<Self, Two<Simd128, $m, 2>, $p16>(),
+        ] }
+
+        half_op! { bf16 $m Scan<f32, bf16, f32>: $metric, [
+            plain::scan::<Self, Scalar<$m, f32, bf16>>(),
+            autovec::scan::<Self, bf16, $m>(),
+            simsimd::scan::<Self, bf16, $m>(),
+            at::sse42::scan::<Self, Rows<Sse42, $m, 2>, $r16>(),
+            at::sse42::stream::<Self, Rows<Sse42, $m, 2>, 4>(),
+            at::avx2::scan::<Self, Rows<Avx2, $m, 2>, $r16>(),
+            at::avx2::stream::<Self, Rows<Avx2, $m, 2>, 4>(),
+            at::avx512::scan::<Self, Rows<Avx512, $m, 2>, $r32>(),
+            at::avx512::scan8::<Self, Rows<Avx512, $m, 2>, 1>(),
+            at::avx512::stream::<Self, Rows<Avx512, $m, 2>, 4>(),
+            at::avx512::stream::<Self, Rows<Avx512, $m, 2, AHEAD>, 4>().named("avx512-stream-pf"),
+            at::neon::scan::<Self, Rows<Neon, $m, 2>, $r32>(),
+            at::neon::stream::<Self, Rows<Neon, $m, 2>, 4>(),
+            at::simd128::scan::<Self, Rows<Simd128, $m, 2>, $r16>(),
+            at::simd128::stream::<Self, Rows<Simd128, $m, 2>, 4>(),
+        ] }
+
+        half_op! { bf16 $m Gather<f32, bf16, f32>: $metric, [
+            plain::gather::<Self, Scalar<$m, f32, bf16>>(),
+            autovec::gather::<Self, bf16, $m>(),
+            simsimd::gather::<Self, bf16, $m>(),
+            at::sse42::gather::<Self, Rows<Sse42, $m, 2>, $r16>(),
+            at::sse42::gather_pf4::<Self, Rows<Sse42, $m, 2>, $r16>(),
+            at::avx2::gather::<Self, Rows<Avx2, $m, 2>, $r16>(),
+            at::avx2::gather_pf4::<Self, Rows<Avx2, $m, 2>, $r16>(),
+            at::avx512::gather::<Self, Rows<Avx512, $m, 2>, $r32>(),
+            at::avx512::gather_pf4::<Self, Rows<Avx512, $m, 2>, $r32>(),
+            at::neon::gather::<Self, Rows<Neon, $m, 2>, $r32>(),
+            at::neon::gather_pf4::<Self, Rows<Neon, $m, 2>, $r32>(),
+            at::simd128::gather::<Self, Rows<Simd128, $m, 2>, $r16>(),
+        ] }
+    )*};
+}
+
+metrics! {
+    L2Sq "l2sq" pair 4 4 rows 2 2;
+    Dot "dot" pair 4 4 rows 2 2 products Products;
+    Cosine "cosine" pair 2 4 rows 1 2 products Products;
+}
+
+half_op! { bf16 Cosine PairNorms<bf16, bf16, f32>: "cosine", [
+    plain::pair_norms::<Self, Scalar<Cosine, bf16, bf16>, f32>(),
+    simsimd::pair_norms::<Self, bf16, Cosine>(),
+    at::sse42::pair_norms::<Self, Two<Sse42, Dot, 2>, 4>(),
+    at::avx2::pair_norms::<Self, Two<Avx2, Dot, 2>, 4>(),
+    at::avx512::pair_norms::<Self, Two<Avx512, Dot, 2>, 4>(),
+    at::avx512bf16::pair_norms::<Self, Products<Dot>, 4>(),
+    at::neon::pair_norms::<Self, Two<Neon, Dot, 2>, 4>(),
+    at::simd128::pair_norms::<Self, Two<Simd128, Dot, 2>, 4>(),
+] }
+
+half_op! { bf16 Cosine ScanNorms<f32, bf16, f32>: "cosine", [
+    plain::scan_norms::<Self, Scalar<Cosine, f32, bf16>, f32>(),
+    simsimd::scan_norms::<Self, bf16, Cosine>(),
+    at::sse42::scan_norms::<Self, Rows<Sse42, Dot, 2>, 2>(),
+    at::sse42::stream_norms::<Self, Rows<Sse42, Dot, 2>, 4>(),
+    at::avx2::scan_norms::<Self, Rows<Avx2, Dot, 2>, 2>(),
+    at::avx2::stream_norms::<Self, Rows<Avx2, Dot, 2>, 4>(),
+    at::avx512::scan_norms::<Self, Rows<Avx512, Dot, 2>, 2>(),
+    at::avx512::stream_norms::<Self, Rows<Avx512, Dot, 2>, 4>(),
+    at::avx512::stream_norms::<Self, Rows<Avx512, Dot, 2, AHEAD>, 4>().named("avx512-stream-pf"),
+    at::neon::scan_norms::<Self, Rows<Neon, Dot, 2>, 2>(),
+    at::neon::stream_norms::<Self, Rows<Neon, Dot, 2>, 4>(),
+    at::simd128::scan_norms::<Self, Rows<Simd128, Dot, 2>, 2>(),
+    at::simd128::stream_norms::<Self, Rows<Simd128, Dot, 2>, 4>(),
+] }
+
+half_op! { bf16 Cosine GatherNorms<f32, bf16, f32>: "cosine", [
+    plain::gather_norms::<Self, Scalar<Cosine, f32, bf16>, f32>(),
+    simsimd::gather_norms::<Self, bf16, Cosine>(),
+    at::sse42::gather_norms::<Self, Rows<Sse42, Dot, 2>, 2>(),
+    at::sse42::gather_norms_pf4::<Self, Rows<Sse42, Dot, 2>, 2>(),
+    at::avx2::gather_norms::<Self, Rows<Avx2, Dot, 2>, 2>(),
+    at::avx2::gather_norms_pf4::<Self, Rows<Avx2, Dot, 2>, 2>(),
+    at::avx512::gather_norms::<Self, Rows<Avx512, Dot, 2>, 2>(),
+    at::avx512::gather_norms_pf4::<Self, Rows<Avx512, Dot, 2>, 2>(),
+    at::neon::gather_norms::<Self, Rows<Neon, Dot, 2>, 2>(),
+    at::neon::gather_norms_pf4::<Self, Rows<Neon, Dot, 2>, 2>(),
+    at::simd128::gather_norms::<Self, Rows<Simd128, Dot, 2>, 2>(),
+] }

@@ -7,7 +7,7 @@ use crate::isa::simd::Simd;
 use crate::loops::arith::Arith;
 
 /// Metric `M` at the level of the token `S`.
-pub(crate) struct Lanes<S, M>(S, PhantomData<fn() -> M>);
+pub(crate) struct Lanes<S, M>(pub(super) S, PhantomData<fn() -> M>);
 
 impl<S: Simd, M: Step> Lanes<S, M> {
     #[inline(always)]

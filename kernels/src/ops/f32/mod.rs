@@ -13,6 +13,9 @@ pub(crate) mod arith;
 mod autovec;
 mod avx2;
 mod avx512;
+mod block;
+mod lanes;
+pub(crate) mod map;
 pub(crate) mod metric;
 mod neon;
 mod pulp;
@@ -22,11 +25,13 @@ mod simsimd;
 mod sse42;
 #[cfg(feature = "testkit")]
 mod subject;
+mod tile;
 mod wide;
 
 use core::marker::PhantomData;
 
 use crate::kernel::{AnyOp, Erased, Op, Variant};
+use crate::shape::{Assign, Block, BlockPrune, Tile, TileNorms};
 use crate::shape::{Gather, GatherNorms, Pair, PairNorms, Row, Scan, ScanNorms};
 use metric::{Cosine, Dot, L1, L2Sq, Linf, Step};
 
@@ -51,6 +56,23 @@ pub(crate) static OPS: &[&dyn AnyOp] = &[
     &Erased::<F32<Linf, Scan<f32>>>::new(),
     &Erased::<F32<Linf, Gather<f32>>>::new(),
     &Erased::<F32<Dot, Row<f32>>>::new(),
+    &Erased::<map::Sub>::new(),
+    &Erased::<map::Scale>::new(),
+    &Erased::<map::Fma>::new(),
+    &Erased::<map::Axpy>::new(),
+    &Erased::<map::WeightedSum>::new(),
+    &Erased::<map::Residual>::new(),
+    &Erased::<F32<L2Sq, Block>>::new(),
+    &Erased::<F32<Dot, Block>>::new(),
+    &Erased::<F32<Cosine, Block>>::new(),
+    &Erased::<F32<L1, Block>>::new(),
+    &Erased::<F32<Linf, Block>>::new(),
+    &Erased::<F32<L2Sq, BlockPrune>>::new(),
+    &Erased::<F32<L1, BlockPrune>>::new(),
+    &Erased::<F32<L2Sq, Tile>>::new(),
+    &Erased::<F32<Dot, Tile>>::new(),
+    &Erased::<F32<L2Sq, TileNorms>>::new(),
+    &Erased::<F32<L2Sq, Assign>>::new(),
 ];
 
 /// The operation of metric `M` in shape `S` on rows of `f32`.

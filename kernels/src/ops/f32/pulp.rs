@@ -3,7 +3,7 @@
 #![allow(unsafe_code, reason = "entries that enable a level; rows that name it")]
 
 #[cfg(feature = "pulp")]
-mod token {
+pub(super) mod token {
     use crate::isa::simd::Simd;
 
     /// A token of `pulp` as one of ours.
@@ -54,6 +54,11 @@ mod token {
         }
 
         #[inline(always)]
+        fn chunks_mut(self, x: &mut [f32]) -> (&mut [P::f32s], &mut [f32]) {
+            P::as_mut_simd_f32s(x)
+        }
+
+        #[inline(always)]
         fn zero(self) -> P::f32s {
             self.0.splat_f32s(0.0)
         }
@@ -66,6 +71,21 @@ mod token {
         #[inline(always)]
         fn load_partial(self, x: &[f32]) -> P::f32s {
             self.0.partial_load_f32s(x)
+        }
+
+        #[inline(always)]
+        fn splat(self, x: f32) -> P::f32s {
+            self.0.splat_f32s(x)
+        }
+
+        #[inline(always)]
+        fn store(self, v: P::f32s, out: &mut P::f32s) {
+            *out = v;
+        }
+
+        #[inline(always)]
+        fn store_partial(self, v: P::f32s, out: &mut [f32]) {
+            self.0.partial_store_f32s(out, v);
         }
 
         #[inline(always)]

@@ -32,6 +32,11 @@ pub(crate) mod token {
         }
 
         #[inline(always)]
+        fn chunks_mut(self, x: &mut [f32]) -> (&mut [[f32; 8]], &mut [f32]) {
+            x.as_chunks_mut()
+        }
+
+        #[inline(always)]
         fn zero(self) -> f32x8 {
             f32x8::ZERO
         }
@@ -48,6 +53,23 @@ pub(crate) mod token {
                 *p = v;
             }
             f32x8::new(padded)
+        }
+
+        #[inline(always)]
+        fn splat(self, x: f32) -> f32x8 {
+            f32x8::splat(x)
+        }
+
+        #[inline(always)]
+        fn store(self, v: f32x8, out: &mut [f32; 8]) {
+            *out = v.to_array();
+        }
+
+        #[inline(always)]
+        fn store_partial(self, v: f32x8, out: &mut [f32]) {
+            for (o, lane) in out.iter_mut().zip(v.to_array()) {
+                *o = lane;
+            }
         }
 
         #[inline(always)]

@@ -44,6 +44,10 @@ pub(crate) trait VectorSubject:
     fn row_norm(row: &[CodeOf<Self>]) -> NormOf<Self>;
     /// The truth.
     fn truth(dim: usize, query: &[QueryOf<Self>], row: &[CodeOf<Self>]) -> Truth;
+    /// The truth with a wider bound, for a foreign library that rounds more coarsely.
+    fn foreign_truth(dim: usize, query: &[QueryOf<Self>], row: &[CodeOf<Self>]) -> Truth {
+        Self::truth(dim, query, row)
+    }
 }
 
 type QueryOf<O> = <<O as Op>::Shape as VectorShape>::Query;
@@ -79,6 +83,7 @@ type TruthOf<Q, C> = fn(usize, &[Q], &[C]) -> Truth;
 pub struct VectorOperands<Q: Element, C: Element, V, N> {
     path: String,
     truth: TruthOf<Q, C>,
+    foreign_truth: TruthOf<Q, C>,
     all_rows: bool,
     reads_query: bool,
     dim: usize,
@@ -123,6 +128,7 @@ fn new<O: VectorSubject>(recipe: &Recipe) -> Result<OperandsOf<O>, LayoutError> 
     Ok(VectorOperands {
         path: format!("{}/{}/{shape}", O::ENCODING, O::METRIC),
         truth: O::truth,
+        foreign_truth: O::foreign_truth,
         all_rows,
         reads_query: shape.starts_with("pair"),
         dim,
@@ -182,11 +188,15 @@ impl<Q: Element, C: Element, V: Value, N: Copy + 'static> VectorOperands<Q, C, V
     /// # Errors
     /// The first value out of its bound.
     pub fn judge(&self, window: usize, out: &[V]) -> Result<Report, Failure> {
+        self.judge_by(self.truth, window, out)
+    }
+
+    fn judge_by(&self, truth: TruthOf<Q, C>, window: usize, out: &[V]) -> Result<Report, Failure> {
         let batch = self.batch(window);
         let mut report = Report::default();
         for (output, &found) in out.iter().enumerate() {
             let row = batch.rows.row(self.row_of(&batch, output));
-            let truth = (self.truth)(self.dim, batch.query, row);
+            let truth = truth(self.dim, batch.query, row);
             judge_value(found, &truth.expected, truth.scale, &mut report).map_err(|expected| {
                 let (op, dim) = (self.path.clone(), self.dim);
                 Failure { op, dim, output, found: found.to_f64(), expected }
@@ -281,6 +291,10 @@ impl<O: VectorSubject> Operands<O> for OperandsOf<O> {
 
     fn judge(&self, window: usize, out: &Vec<ValueOf<O>>) -> Result<Report, Failure> {
         VectorOperands::judge(self, window, out)
+    }
+
+    fn judge_foreign(&self, window: usize, out: &Vec<ValueOf<O>>) -> Result<Report, Failure> {
+        self.judge_by(self.foreign_truth, window, out)
     }
 
     fn misfits<'a>(&'a self, bound: &'a Bound<O::Shape>) -> Vec<Misfit<'a>> {

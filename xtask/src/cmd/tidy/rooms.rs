@@ -42,6 +42,7 @@ pub(crate) const UNSAFE: &[&str] = &[
     "kernels/src/ops/*/simsimd.rs",
     // The aligned view of a row store.
     "kernels/src/layout.rs",
+    "kernels/src/layout_block.rs",
     // Guard pages, and single-stepping: the proof of which instructions ran.
     "kernels/src/testkit/guard*",
     "kernels/src/testkit/trial/memory.rs",

@@ -9,9 +9,7 @@ mod l1;
 mod l2sq;
 mod linf;
 
-pub(crate) use cosine::Cosine;
-#[cfg(feature = "autovec")]
-pub(crate) use cosine::distance;
+pub(crate) use cosine::{Cosine, CosineRows, distance};
 pub(crate) use dot::Dot;
 pub(crate) use l1::L1;
 pub(crate) use l2sq::L2Sq;

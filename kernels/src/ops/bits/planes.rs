@@ -1,0 +1,68 @@
+//! The query of `bits_u4`: 4-bit values as four planes of bits, cut so that a step finds what it
+//! needs side by side.
+
+/// Values that a whole chunk stands for: 64 bytes of a row.
+const VALUES: usize = 512;
+
+/// Bytes of a query of `dim` 4-bit values in the layout of [`bits_u4_query`].
+#[must_use]
+pub const fn bits_u4_query_len(dim: usize) -> usize {
+    4 * dim.div_ceil(8)
+}
+
+/// Lays out 4-bit values as the query of the `bits_u4` operations.
+///
+/// Values are taken 512 at a time, as many as 64 bytes of a row have bits; the last chunk may be
+/// shorter. For each chunk there are four pieces, one for each bit of the values, the lowest first.
+/// Bit `i % 8` of byte `i / 8` of piece `p` is bit `p` of value `i` of the chunk, so a piece lies as
+/// the row does. Bits behind the last value are 0.
+///
+/// ```text
+/// row     |  64 bytes (values 0..512)  |  64 bytes (512..1024)  | rest: t bytes |
+/// query   | plane 0 | plane 1 | plane 2 | plane 3 | plane 0 | .. | t | t | t | t |
+///           64 bytes each                           64 bytes each   t bytes each
+/// ```
+///
+/// The value of a row is then the sum over planes of 2^p x (bits that piece and row share).
+///
+/// ```
+/// use annvil_kernels::{bits_u4_query, bits_u4_query_len};
+/// let mut query = [0xff; bits_u4_query_len(10)];
+/// bits_u4_query(&[15, 1, 2, 4, 8, 0, 0, 0, 0, 3], &mut query);
+/// assert_eq!(query, [0b0011, 0b10, 0b0101, 0b10, 0b1001, 0, 0b1_0001, 0]);
+/// ```
+///
+/// # Panics
+/// If `query` is not [`bits_u4_query_len`] bytes long, or a value is above 15.
+pub fn bits_u4_query(values: &[u8], query: &mut [u8]) {
+    assert!(query.len() == bits_u4_query_len(values.len()), "a query of another length");
+    assert!(values.iter().all(|&v| v < 16), "a value of more than 4 bits");
+    for (values, chunk) in values.chunks(VALUES).zip(query.chunks_mut(4 * VALUES / 8)) {
+        let len = chunk.len() / 4;
+        for (p, piece) in chunk.chunks_exact_mut(len).enumerate() {
+            for (byte, values) in piece.iter_mut().zip(values.chunks(8)) {
+                *byte = 0;
+                for (i, v) in values.iter().enumerate() {
+                    *byte |= (v >> p & 1) << i;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(all(test, panic = "unwind"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let refused = |values: &'static [u8], len: usize| {
+            std::panic::catch_unwind(move || bits_u4_query(values, &mut vec![0; len])).is_err()
+        };
+        assert!(!refused(&[1, 2, 15], 4));
+        assert!(!refused(&[], 0));
+        assert!(refused(&[1, 2, 16], 4));
+        assert!(refused(&[1, 2, 3], 3));
+        assert!(refused(&[1, 2, 3], 5));
+    }
+}
