@@ -39,7 +39,7 @@ impl<'a> Choices<'a> {
         match self.byte() {
             0..=223 => right,
             224..=231 => right.saturating_sub(1),
-            232..=239 => right + 1,
+            232..=239 => right.saturating_add(1),
             240..=247 => 0,
             _ => right.saturating_add_signed(isize::from(self.byte() as i8)),
         }

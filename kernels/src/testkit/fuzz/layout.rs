@@ -64,7 +64,7 @@ fn expected(elements: usize, dim: usize, stride: usize) -> Result<usize, LayoutE
     }
 }
 
-fn borrowed<T: Copy + PartialEq>(case: &Case, data: &[T]) -> Result<(), String> {
+fn borrowed<T: Copy>(case: &Case, data: &[T]) -> Result<(), String> {
     let &Case { dim, stride, from, to, .. } = case;
     let rows = match (RowsRef::new(data, dim, stride), expected(data.len(), dim, stride)) {
         (Ok(rows), Ok(len)) if rows.len() == len => rows,
@@ -74,7 +74,7 @@ fn borrowed<T: Copy + PartialEq>(case: &Case, data: &[T]) -> Result<(), String> 
     let len = rows.len();
     let at = |i: usize| &data[i * stride..i * stride + dim];
     for i in 0..len {
-        if !core::ptr::eq(rows.row(i), at(i)) || rows.row(i).iter().any(|x| !data.contains(x)) {
+        if !core::ptr::eq(rows.row(i), at(i)) {
             return Err(format!("row {i} lies elsewhere"));
         }
     }
@@ -139,7 +139,7 @@ fn packed(numbers: &[f32], dim: usize) -> Result<(), String> {
 
 fn zeroed(case: &Case) -> Result<(), String> {
     let &Case { dim, len, .. } = case;
-    let bytes = len as u128 * dim.div_ceil(16) as u128 * 64;
+    let bytes = (len as u128 * dim.div_ceil(16) as u128).saturating_mul(64);
     if bytes > MEMORY && bytes <= isize::MAX as u128 && dim <= isize::MAX as usize / 32 {
         // It might even be granted.
         return Ok(());
