@@ -41,10 +41,13 @@ impl Case {
             0..=199 => Stride::Pad(choices.below(35)),
             _ => Stride::Lines,
         };
-        let (query_at, rows_at) = (place(choices), place(choices));
+        let places = [place(choices), place(choices)];
+        // Vectors of no elements are counted by their pads, and a page has none before it.
+        let [query_at, rows_at] = if dim == 0 { [Place::Offset(0); 2] } else { places };
         let batches = match choices.byte() {
-            0..=199 => Batches::Whole,
-            _ => Batches::Windows { per: choices.below(16) },
+            // Nothing has one window, and that is all of it.
+            200.. if rows > 0 => Batches::Windows { per: choices.below(16) },
+            _ => Batches::Whole,
         };
         let (window, first) = (choices.below(4), choices.below(64));
         let misfits_of = choices.below(256);
@@ -104,7 +107,9 @@ pub(super) fn check(case: &Case) -> Result<u64, String> {
             work.run_first(window, first);
         }
     }
-    if CAUGHT && !variants.is_empty() {
+    // Of nothing, nothing can be taken away to make a misfit.
+    let something = recipe.rows > 0 && recipe.dim > 0;
+    if CAUGHT && something && !variants.is_empty() {
         let name = variants[case.misfits_of % variants.len()].name;
         let mut end = Ok(());
         let bound = trial.misfits(name, &mut |(what, call)| {

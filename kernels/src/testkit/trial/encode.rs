@@ -29,9 +29,14 @@ impl EncodeOperands {
         RowsRef::new(self.values.get(), self.dim, self.stride).expect("laid out when it was made")
     }
 
+    /// No vectors are one window.
+    fn windows(&self) -> usize {
+        self.count.checked_div(self.per).unwrap_or(1)
+    }
+
     /// The vectors of a window.
     fn window(&self, window: usize) -> RowsRef<'_, f32> {
-        let from = window % (self.count / self.per) * self.per;
+        let from = window % self.windows() * self.per;
         self.rows().slice(from, from + self.per)
     }
 
@@ -94,7 +99,7 @@ impl<T: Target> Subject for FromF32<T> {
             bias: Placed::once(&biases, recipe.query_at)?,
             inverse: Placed::once(&inverses, recipe.query_at)?,
             count,
-            per: per.clamp(1, count.max(1)),
+            per: per.max(1).min(count),
         })
     }
 
@@ -107,7 +112,7 @@ impl<T: Target> Operands<FromF32<T>> for EncodeOperands {
     type Out = Vec<u8>;
 
     fn windows(&self) -> usize {
-        self.count / self.per
+        EncodeOperands::windows(self)
     }
 
     fn values(&self) -> usize {

@@ -155,10 +155,12 @@ impl<O: Op<Shape = Select>> Operands<O> for SelectOperands {
                 bound.call(scores, first, &mut TopK::new(k).expect("a small scratch"));
             })
         };
-        vec![
-            ("scratch for another k", run(self.k + 1, 0)),
-            ("ids beyond u32", run(self.k, u32::MAX - scores.len() as u32 + 2)),
-        ]
+        let mut all: Vec<Misfit<'a>> = vec![("scratch for another k", run(self.k + 1, 0))];
+        // The id of a single score fits whatever the first is.
+        if let Some(more) = (scores.len() as u32).checked_sub(2) {
+            all.push(("ids beyond u32", run(self.k, u32::MAX - more)));
+        }
+        all
     }
 }
 
@@ -233,9 +235,9 @@ impl<O: Op<Shape = Argmin>> Operands<O> for ArgminOperands {
             })
         };
         let all = self.scores.get();
-        vec![
-            ("a score too few", run(&all[..self.dim - 1])),
-            ("a score too many", run(&all[..self.dim + 1])),
-        ]
+        // A single row has no score behind it.
+        let more = all.get(..self.dim + 1).map(|more| ("a score too many", run(more) as _));
+        let few: Misfit<'a> = ("a score too few", run(&all[..self.dim - 1]));
+        [few].into_iter().chain(more).collect()
     }
 }

@@ -137,9 +137,9 @@ impl<S: TileShape> TileOperands<S> {
             (0..queries).map(|_| query(&mut random, family, dim)).collect();
         let rows: Vec<Vec<f32>> = (0..rows)
             .map(|i| {
-                let x = &queries[i % queries.len().max(1)];
+                let near = queries.get(i % queries.len().max(1));
                 row(&mut random, family, dim, |random, d| {
-                    x[d] * (1.0 + 3e-7 * random.below(9) as f32)
+                    near.map_or(1.0, |x| x[d]) * (1.0 + 3e-7 * random.below(9) as f32)
                 })
             })
             .collect();
