@@ -78,7 +78,7 @@ impl<T: Target> Subject for FromF32<T> {
             elements.resize((i + 1) * stride, 0.0);
         }
         let guarded = matches!(recipe.rows_at, Place::Edge(_));
-        let total = if guarded && count > 0 { total - stride + dim } else { total };
+        let total = if guarded && count > 0 && dim > 0 { total - stride + dim } else { total };
         let params = Self::query_len(dim);
         // Of `Cancelling`, exact halves; of the others anything.
         let exact = recipe.family == Family::Cancelling;

@@ -48,7 +48,8 @@ impl EncodeBitsOperands {
         }
         // Against a page, the last vector has no pad behind it.
         let guarded = matches!(recipe.rows_at, Place::Edge(_));
-        let total = if guarded && rows > 0 { (rows - 1) * stride + dim } else { rows * stride };
+        let total =
+            if guarded && rows > 0 && dim > 0 { (rows - 1) * stride + dim } else { rows * stride };
         let per = match recipe.batches {
             Batches::Whole => rows,
             Batches::Windows { per } => per.clamp(1, rows.max(1)),

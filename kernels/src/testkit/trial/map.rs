@@ -64,7 +64,8 @@ impl Vectors {
             elements.resize((i + 1) * stride, 0.0);
         }
         let guarded = matches!(place, Place::Edge(_));
-        let total = if guarded && rows > 0 { (rows - 1) * stride + dim } else { rows * stride };
+        let total =
+            if guarded && rows > 0 && dim > 0 { (rows - 1) * stride + dim } else { rows * stride };
         Ok(Self { memory: Placed::repeated(&elements, total, place)?, dim, stride })
     }
 

@@ -93,7 +93,7 @@ impl Set {
         for (to, vector) in elements.chunks_exact_mut(stride).zip(vectors) {
             to[..dim].copy_from_slice(vector);
         }
-        if matches!(place, Place::Edge(_)) && !vectors.is_empty() {
+        if matches!(place, Place::Edge(_)) && !vectors.is_empty() && dim > 0 {
             elements.truncate((vectors.len() - 1) * stride + dim);
         }
         let norms = if norms { vectors.iter().map(|v| norm_sq(v)).collect() } else { Vec::new() };
