@@ -32,12 +32,18 @@ pub struct Outsider {
 
 /// Shapes for a function of two vectors: called once a value.
 pub(crate) const PAIRWISE: &[&str] = &["pair", "scan", "gather"];
+/// Two vectors of one type, where the shapes of many rows keep the query in another.
+pub(crate) const PAIRS: &[&str] = &["pair"];
+/// One query against many rows.
+pub(crate) const MANY: &[&str] = &["scan", "gather"];
 
-/// Contestants of one library or form: rows of encoding, metric, types of the operands, and a
-/// function from the dimension to a function of query and row.
+/// Contestants of one library or form: rows of encoding, metric, types of query, row and value, the
+/// largest dimension that it is exact for where it is not any, and a function from the dimension to
+/// a function of query and row.
 macro_rules! pairwise {
     ($name:literal, $technique:ident, $shapes:expr;
-     $($encoding:literal $metric:literal <$q:ty, $c:ty, $v:ty, $n:ty> |$dim:ident| $make:expr;)*) => {
+     $($encoding:literal $metric:literal <$q:ty, $c:ty, $v:ty> $(to $max:literal)?
+       |$dim:ident| $make:expr;)*) => {
         &[$($crate::outside::Outsider {
             name: $name,
             technique: annvil_kernels::Technique::$technique,
@@ -47,8 +53,11 @@ macro_rules! pairwise {
             bind: {
                 use annvil_kernels::testkit::trial::VectorOperands;
                 Ok(|trial| {
-                    let operands = trial.operands().downcast_ref::<VectorOperands<$q, $c, $v, $n>>()?;
+                    let operands = trial.operands().downcast_ref::<VectorOperands<$q, $c, $v, f32>>()?;
                     let $dim = operands.dim();
+                    $(if $dim > $max {
+                        return None;
+                    })?
                     Some(operands.pairwise($make))
                 })
             },
@@ -57,16 +66,16 @@ macro_rules! pairwise {
 }
 pub(crate) use pairwise;
 
-/// Contestants that this build lacks, by encoding and metric.
+/// Contestants that this build lacks: shapes, encodings, metrics.
 #[cfg(not(feature = "rivals"))]
 macro_rules! absent {
-    ($name:literal; $($encoding:literal $metric:literal;)*) => {
+    ($name:literal, $shapes:expr; $($encoding:literal $metric:literal;)*) => {
         &[$($crate::outside::Outsider {
             name: $name,
             technique: annvil_kernels::Technique::Rival,
             encoding: $encoding,
             metric: $metric,
-            shapes: $crate::outside::PAIRWISE,
+            shapes: $shapes,
             bind: Err("needs the feature `rivals`: cargo xtask bench --rivals"),
         }),*]
     };
@@ -76,8 +85,8 @@ pub(crate) use absent;
 
 /// Every contestant there is.
 fn all() -> impl Iterator<Item = &'static Outsider> {
-    let lists: [&'static [Outsider]; 3] = [diskann::LIST, numkong::LIST, crate::baseline::LIST];
-    lists.into_iter().flatten()
+    let lists = [diskann::LISTS, numkong::LISTS, crate::baseline::LISTS];
+    lists.into_iter().flatten().copied().flatten()
 }
 
 /// The contestants for an operation.

@@ -27,6 +27,9 @@ pub struct Suite {
 #[serde(deny_unknown_fields)]
 struct Group {
     ops: Vec<String>,
+    /// Patterns for ops that are not meant, although `ops` matches them.
+    #[serde(default)]
+    but: Vec<String>,
     dims: Vec<usize>,
     residences: Vec<Residence>,
     alignments: Vec<Alignment>,
@@ -135,6 +138,7 @@ impl Suite {
             let alignments = instead(&selection.alignments, &group.alignments);
             let wanted = |op: &&String| {
                 matches_any(&group.ops, op)
+                    && !matches_any(&group.but, op)
                     && (selection.ops.is_empty() || matches_any(&selection.ops, op))
             };
             for op in ops.iter().filter(wanted) {
@@ -201,6 +205,17 @@ mod tests {
         ["f32/l2sq/pair", "f32/l2sq/scan", "f32/cosine/pair_norms", "f32/norm_sq/row"]
             .map(str::to_owned)
             .to_vec()
+    }
+
+    #[test]
+    fn every_operation_has_cells_in_both_suites() {
+        let ops: Vec<String> = annvil_kernels::ops().iter().map(|op| op.path()).collect();
+        for mode in [Mode::Quick, Mode::Full] {
+            let cells = Suite::of(mode).unwrap().cells(&Selection::default(), &ops).unwrap();
+            for op in &ops {
+                assert!(cells.iter().any(|c| c.op == *op), "{op} is not in the {mode} suite");
+            }
+        }
     }
 
     #[test]

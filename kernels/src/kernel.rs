@@ -2,12 +2,14 @@
 //! (a pointer whose level was checked on this CPU).
 #![allow(unsafe_code, reason = "calling an entry whose level was checked when it was bound")]
 
+use core::any::Any;
 use core::fmt;
 use core::marker::PhantomData;
 
 use crate::isa::Level;
 #[cfg(feature = "testkit")]
 use crate::layout::LayoutError;
+use crate::set::{Forced, Residence};
 use crate::shape::{Batch, Shape, VectorShape};
 #[cfg(feature = "testkit")]
 use crate::testkit::cases::{Family, Recipe};
@@ -317,6 +319,13 @@ pub enum BindError {
         /// Elements of a row.
         dim: usize,
     },
+    /// The operation has another shape than the one that was asked for.
+    OtherShape {
+        /// The operation.
+        path: String,
+        /// The type of the shape, as given.
+        asked: &'static str,
+    },
     /// A forced choice that cannot be read.
     BadForce {
         /// The text, as given.
@@ -338,6 +347,9 @@ impl fmt::Display for BindError {
             }
             Self::NoForm { path, variant, dim } => {
                 write!(f, "{path}#{variant} has no form for dimension {dim}")
+            }
+            Self::OtherShape { path, asked } => {
+                write!(f, "{path} is no {asked}: its query, rows or values are of other types")
             }
             Self::BadForce { spec } => write!(
                 f,
@@ -369,6 +381,17 @@ pub trait AnyOp: Sync {
     /// # Errors
     /// An unknown variant, one that cannot run here, or one without a form for `dim`.
     fn check(&self, variant: &str, dim: usize) -> Result<(), BindError>;
+    /// A [`Bound`] of the operation's shape, as the winners table or `forced` has it;
+    /// [`resolve`](crate::resolve) gives it its type.
+    ///
+    /// # Errors
+    /// A forced variant that is unknown, has no form for `dim`, or cannot run on this CPU.
+    fn resolve(
+        &self,
+        dim: usize,
+        residence: Residence,
+        forced: &Forced,
+    ) -> Result<Box<dyn Any>, BindError>;
     /// Operands made by a recipe, for tests and timing.
     ///
     /// # Errors
@@ -419,6 +442,16 @@ impl<O: Registered> AnyOp for Erased<O> {
 
     fn check(&self, variant: &str, dim: usize) -> Result<(), BindError> {
         bind::<O>(variant, dim).map(|_| ())
+    }
+
+    fn resolve(
+        &self,
+        dim: usize,
+        residence: Residence,
+        forced: &Forced,
+    ) -> Result<Box<dyn Any>, BindError> {
+        let bound: Bound<O::Shape> = crate::set::resolve_op::<O>(dim, residence, forced)?;
+        Ok(Box::new(bound))
     }
 
     #[cfg(feature = "testkit")]

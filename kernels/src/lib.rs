@@ -46,7 +46,7 @@ pub use ops::bits::{bits_u4_query, bits_u4_query_len};
 pub use ops::int4::{int4_pack, int4_query, int4_unpack};
 pub use ops::sq8::Sq8;
 pub use registry::{find, ops};
-pub use set::{F32Kernels, FORCE_VAR, Forced, Metric, Residence};
+pub use set::{F32Kernels, FORCE_VAR, Forced, Metric, Residence, resolve};
 pub use shape::{Argmin, Combine, Edges, Map1, Map2, Map3, Scored, Select, TopK, Update};
 pub use shape::{Assign, Block, BlockPrune, Tile, TileNorms, norm_sq};
 pub use shape::{

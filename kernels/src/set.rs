@@ -3,7 +3,7 @@
 use core::fmt;
 
 use crate::isa::Level;
-use crate::kernel::{BindError, Bound, Op, Variant, bind};
+use crate::kernel::{BindError, Bound, Op, Technique, Variant, bind};
 use crate::ops::f32::F32;
 use crate::ops::f32::metric::{Cosine, Dot, L1, L2Sq, Linf, Step};
 use crate::shape::{Gather, Pair, Row, Scan, Shape};
@@ -104,19 +104,19 @@ impl F32Kernels {
     fn of<M: Step>(dim: usize, forced: &Forced) -> Result<Self, BindError> {
         use Residence::{Cache, Dram};
         Ok(Self {
-            pair: resolve::<F32<M, Pair<f32>>>(dim, Cache, forced)?,
-            scan_cached: resolve::<F32<M, Scan<f32>>>(dim, Cache, forced)?,
-            scan_stream: resolve::<F32<M, Scan<f32>>>(dim, Dram, forced)?,
-            gather_cached: resolve::<F32<M, Gather<f32>>>(dim, Cache, forced)?,
-            gather_far: resolve::<F32<M, Gather<f32>>>(dim, Dram, forced)?,
-            norm_sq: resolve::<F32<Dot, Row<f32>>>(dim, Cache, forced)?,
+            pair: resolve_op::<F32<M, Pair<f32>>>(dim, Cache, forced)?,
+            scan_cached: resolve_op::<F32<M, Scan<f32>>>(dim, Cache, forced)?,
+            scan_stream: resolve_op::<F32<M, Scan<f32>>>(dim, Dram, forced)?,
+            gather_cached: resolve_op::<F32<M, Gather<f32>>>(dim, Cache, forced)?,
+            gather_far: resolve_op::<F32<M, Gather<f32>>>(dim, Dram, forced)?,
+            norm_sq: resolve_op::<F32<Dot, Row<f32>>>(dim, Cache, forced)?,
         })
     }
 }
 
 /// The chosen variant of one operation: forced, else the recorded winner of the best level that
 /// has one, else the plain form of that level.
-fn resolve<O: Op>(
+pub(crate) fn resolve_op<O: Op>(
     dim: usize,
     residence: Residence,
     forced: &Forced,
@@ -146,8 +146,43 @@ fn resolve<O: Op>(
                 return Ok(bound);
             }
         }
+        // No usual form: what the level has, in the order of the list.
+        let own =
+            |v: &&Variant<O>| v.meta().level == level && v.meta().technique == Technique::Hand;
+        if let Some(bound) = O::VARIANTS.iter().filter(own).find_map(|v| v.bind(dim).ok()) {
+            return Ok(bound);
+        }
     }
     bind::<O>("scalar", dim)
+}
+
+/// The kernel of any operation, by its path and the type of its shape: the recorded winner for this
+/// CPU, the dimension and the residence, or what is forced.
+///
+/// ```
+/// use annvil_kernels::{Forced, Residence, Scan, resolve};
+/// let scan = resolve::<Scan<i8, i8, i32>>("i8/dot/scan", 3, Residence::Cache, &Forced::default())?;
+/// let rows = annvil_kernels::RowsRef::packed(&[1i8, 2, 3, -1, 0, 1], 3).unwrap();
+/// let mut out = [0; 2];
+/// scan.call(&[1, 1, 1], rows, &mut out);
+/// assert_eq!(out, [6, 0]);
+/// # Ok::<(), annvil_kernels::BindError>(())
+/// ```
+///
+/// # Errors
+/// No operation has the path, its shape is another one, or a forced variant that is unknown, has no
+/// form for `dim`, or cannot run on this CPU.
+pub fn resolve<S: Shape>(
+    path: &str,
+    dim: usize,
+    residence: Residence,
+    forced: &Forced,
+) -> Result<Bound<S>, BindError> {
+    forced.check()?;
+    let bound = crate::find(path)?.resolve(dim, residence, forced)?;
+    let other =
+        || BindError::OtherShape { path: path.to_owned(), asked: core::any::type_name::<S>() };
+    bound.downcast::<Bound<S>>().map(|bound| *bound).map_err(|_| other())
 }
 
 /// The levels to try for a level: itself and what it extends, and if it was not asked for by name
@@ -162,11 +197,12 @@ fn alike(level: Level, exact: bool) -> impl Iterator<Item = Level> {
 /// The forms to try at a level without recorded evidence, best guess first.
 fn fallback(shape: &str, residence: Residence) -> &'static [&'static str] {
     match (shape, residence) {
-        ("pair", _) => &["-fixed", "-x4"],
+        ("pair" | "pair_norms", _) => &["-fixed", "-x4"],
         ("scan", Residence::Cache) => &["-r8", "-r4"],
-        ("scan", Residence::Dram) => &["-stream"],
-        ("gather", Residence::Dram) => &["-r4-pf4", "-r4"],
-        ("gather", Residence::Cache) => &["-r4"],
+        ("scan" | "scan_norms", Residence::Dram) => &["-stream", "-r4"],
+        ("scan_norms", Residence::Cache) => &["-r8", "-r4"],
+        ("gather" | "gather_norms", Residence::Dram) => &["-r4-pf4", "-r4"],
+        ("gather" | "gather_norms", Residence::Cache) => &["-r4"],
         _ => &["-x4"],
     }
 }
@@ -321,6 +357,21 @@ mod tests {
                 assert!(matches!(forced, Err(BindError::NotRun { .. })));
             }
         }
+    }
+
+    #[test]
+    fn every_operation_resolves_at_every_level() {
+        for level in Level::ALL.into_iter().filter(|l| l.is_available()) {
+            let forced = Forced::parse(&format!("*/*/*={level}")).unwrap();
+            for op in crate::ops() {
+                for residence in [Residence::Cache, Residence::Dram] {
+                    let bound = op.resolve(64, residence, &forced);
+                    assert!(bound.is_ok(), "{} at {level}: {bound:?}", op.path());
+                }
+            }
+        }
+        let wrong = resolve::<Scan<f32>>("i8/dot/scan", 3, Residence::Cache, &Forced::default());
+        assert!(matches!(wrong, Err(BindError::OtherShape { .. })));
     }
 
     #[test]

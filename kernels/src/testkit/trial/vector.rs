@@ -206,7 +206,7 @@ impl<Q: Element, C: Element, V: Value, N: Copy + 'static> VectorOperands<Q, C, V
     }
 
     /// A contestant from outside the registry: a function of a query and a row, called once a
-    /// value, judged as the registry's own.
+    /// value, judged as the registry's own, by the bound for foreign libraries where an encoding has one.
     pub fn pairwise<'t>(&'t self, pair: impl FnMut(&[Q], &[C]) -> V + 't) -> Box<dyn Work + 't> {
         Box::new(Pairwise { operands: self, pair, out: vec![V::SPOILT; self.values] })
     }
@@ -372,7 +372,7 @@ where
     fn verify(&mut self, window: usize) -> Result<Report, Failure> {
         self.out.fill(V::SPOILT);
         self.run(window);
-        self.operands.judge(window, &self.out)
+        self.operands.judge_by(self.operands.foreign_truth, window, &self.out)
     }
 }
 
