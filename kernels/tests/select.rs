@@ -8,7 +8,7 @@ use annvil_kernels::testkit::trial::SelectOperands;
 use annvil_kernels::{AnyOp, Scored, TopK, find};
 
 fn op() -> &'static dyn AnyOp {
-    find("scores/topk/select").unwrap()
+    find("scores/topk/select").expect("the operation exists")
 }
 
 fn variants() -> Vec<&'static str> {
@@ -47,7 +47,9 @@ fn nothing_is_read_outside_the_scores() {
 /// Sorts everything: the definition.
 fn by_sorting(scores: &[(u32, f32)], k: usize) -> Vec<Scored> {
     let mut all: Vec<_> = scores.iter().copied().filter(|s| !s.1.is_nan()).collect();
-    all.sort_by(|a, b| a.1.partial_cmp(&b.1).unwrap().then(a.0.cmp(&b.0)));
+    all.sort_by(|a, b| {
+        a.1.partial_cmp(&b.1).unwrap_or(std::cmp::Ordering::Equal).then(a.0.cmp(&b.0))
+    });
     all.truncate(k);
     all.into_iter().map(|(id, score)| Scored { id, score }).collect()
 }

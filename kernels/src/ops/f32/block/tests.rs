@@ -19,14 +19,18 @@ fn pruned_rows_are_beyond<M: Growing + super::Step<Rows: super::Lanewise>>() {
             let mut draw =
                 |n: usize| -> Vec<f32> { (0..n).map(|_| random.normal() as f32).collect() };
             let (query, data) = (draw(dim), draw(rows * dim));
-            let blocks = AlignedBlocks::from_packed(&data, dim).unwrap();
+            let blocks = AlignedBlocks::from_packed(&data, dim).expect("whole rows");
             let mut all = vec![f32::NAN; rows];
-            bind::<F32<M, Block>>(variant.name, dim).unwrap().call(&query, blocks.view(), &mut all);
+            bind::<F32<M, Block>>(variant.name, dim).expect("it runs").call(
+                &query,
+                blocks.view(),
+                &mut all,
+            );
             let mut sorted = all.clone();
             sorted.sort_by(f32::total_cmp);
             for threshold in [sorted[0] / 2.0, sorted[0], sorted[9], sorted[rows - 1], f32::NAN] {
                 let mut some = vec![f32::NAN; rows];
-                let kernel = bind::<F32<M, BlockPrune>>(variant.name, dim).unwrap();
+                let kernel = bind::<F32<M, BlockPrune>>(variant.name, dim).expect("it runs");
                 kernel.call(&query, threshold, blocks.view(), &mut some);
                 for (&all, &some) in all.iter().zip(&some) {
                     let gone = some == f32::INFINITY;

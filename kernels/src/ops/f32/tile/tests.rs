@@ -25,9 +25,9 @@ fn alone_or_together<M: Tiled>() {
     for variant in runs(&Erased::<F32<M, Tile>>::new()) {
         for (queries, rows, dim) in SHAPES {
             let (x, y) = (numbers(1, queries * dim), numbers(2, rows * dim));
-            let x = RowsRef::packed(&x, dim).unwrap();
-            let y = RowsRef::packed(&y, dim).unwrap();
-            let kernel = bind::<F32<M, Tile>>(variant, dim).unwrap();
+            let x = RowsRef::packed(&x, dim).expect("whole rows");
+            let y = RowsRef::packed(&y, dim).expect("whole rows");
+            let kernel = bind::<F32<M, Tile>>(variant, dim).expect("it runs");
             let mut together = vec![f32::NAN; queries * rows];
             kernel.call(x, y, &mut together);
             for (q, r) in [(0, 0), (queries - 1, rows - 1), (queries / 2, rows / 3), (0, rows - 1)]
@@ -63,8 +63,8 @@ fn an_assignment_does_not_depend_on_how_rows_are_split() {
     for variant in runs(&Erased::<Op>::new()) {
         for (rows, centroids, dim) in SHAPES {
             let (x, y) = (numbers(3, rows * dim), numbers(4, centroids * dim));
-            let x = RowsRef::packed(&x, dim).unwrap();
-            let y = RowsRef::packed(&y, dim).unwrap();
+            let x = RowsRef::packed(&x, dim).expect("whole rows");
+            let y = RowsRef::packed(&y, dim).expect("whole rows");
             let norms: Vec<f32> = (0..centroids).map(|c| norm_sq(y.row(c))).collect();
             let kernel = bind::<Op>(variant, dim).unwrap();
             let (mut ids, mut values) = (vec![u32::MAX; rows], vec![f32::NAN; rows]);
@@ -90,7 +90,10 @@ fn the_first_of_equal_centroids_wins_and_nan_is_told() {
         y[c * dim..(c + 1) * dim].copy_from_slice(&row);
     }
     y[3 * dim] = f32::NAN;
-    let (x, y) = (RowsRef::packed(&x, dim).unwrap(), RowsRef::packed(&y, dim).unwrap());
+    let (x, y) = (
+        RowsRef::packed(&x, dim).expect("whole rows"),
+        RowsRef::packed(&y, dim).expect("whole rows"),
+    );
     let norms: Vec<f32> = (0..300).map(|c| norm_sq(y.row(c))).collect();
     for variant in runs(&Erased::<Op>::new()) {
         let (mut ids, mut values) = ([u32::MAX; 40], [-1.0f32; 40]);
