@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use annvil_kernels::testkit::steps::{Step, trace};
 use annvil_kernels::testkit::trial::Work;
-use annvil_kernels::{Level, Technique};
+use annvil_kernels::{Level, Technique, VariantMeta};
 use iced_x86::{Decoder, DecoderOptions, EncodingKind, Instruction, Mnemonic, Register};
 
 /// Instructions looked at: enough to leave the call's prologue and be deep in the first loop.
@@ -63,22 +63,36 @@ const AVX_BUILD: bool = cfg!(target_feature = "avx");
 /// and in such a one AVX2 kernels in the EVEX encoding, on registers of their own width.
 const AVX512_BUILD: bool = cfg!(target_feature = "avx512f");
 
+/// What a variant says of itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim {
+    level: Level,
+    technique: Technique,
+    /// A form of AVX-512 that keeps to 256 bits: where the compiler can, it writes those in the
+    /// encoding of AVX2, and the level shows in tails only.
+    narrow: bool,
+}
+
+impl Claim {
+    /// The claim of a variant.
+    pub fn of(meta: &VariantMeta) -> Self {
+        let narrow = meta.name.split('-').any(|part| part == "y");
+        Self { level: meta.level.base(), technique: meta.technique, narrow }
+    }
+}
+
 /// The level that `work` executes on the first values of its first window; `None` where this
 /// cannot be told: not on this platform, or no instruction of this program was seen.
 ///
 /// # Errors
 /// The kernel claims `level` and does not execute it.
-pub fn prove(
-    work: &mut dyn Work,
-    (level, technique): (Level, Technique),
-    dim: usize,
-) -> Result<Option<Executed>, String> {
+pub fn prove(work: &mut dyn Work, claim: Claim, dim: usize) -> Result<Option<Executed>, String> {
     // The first call pays for the detection of features.
     work.run_first(0, FEW);
     let own = own_code();
     let mut look = |limit: usize| {
         let Ok(steps) = trace(limit, &mut || work.run_first(0, FEW)) else { return (0, Ok(None)) };
-        (steps.len(), judge(&steps, &own, (level.base(), technique), dim))
+        (steps.len(), judge(&steps, &own, claim, dim))
     };
     match look(STEPS) {
         // Some kernels lay their operands out anew before they compute.
@@ -92,7 +106,7 @@ pub fn prove(
 fn judge(
     steps: &[Step],
     own: &[Range<u64>],
-    (level, technique): (Level, Technique),
+    Claim { level, technique, narrow }: Claim,
     dim: usize,
 ) -> Result<Option<Executed>, String> {
     let mut ours = steps.iter().filter(|s| own.iter().any(|r| r.contains(&s.address))).peekable();
@@ -108,6 +122,7 @@ fn judge(
         _ if !matches!(technique, Technique::Hand | Technique::Pulp) => None,
         Level::Sse42 => Some((Executed::Sse, seen.proves_sse())),
         Level::Avx2 => Some((Executed::Avx, seen.proves_avx2(dim))),
+        Level::Avx512 if narrow && !seen.evex => Some((Executed::Avx, seen.packed256)),
         Level::Avx512 => Some((Executed::Avx512, seen.proves_avx512())),
         _ => None,
     };
@@ -263,6 +278,10 @@ mod tests {
 
     use super::*;
 
+    fn by_hand(level: Level) -> Claim {
+        Claim { level, technique: Technique::Hand, narrow: false }
+    }
+
     #[test]
     fn every_variant_runs_what_it_claims() {
         for dim in [1, 8, 31, 100] {
@@ -270,7 +289,7 @@ mod tests {
                 let trial = op.trial(&Recipe::plain(dim, 8, 3)).unwrap();
                 for meta in op.variants().iter().filter(|m| m.not_run.is_none()) {
                     let Ok(mut work) = trial.bind(meta.name) else { continue };
-                    let proof = prove(&mut *work, (meta.level, meta.technique), dim);
+                    let proof = prove(&mut *work, Claim::of(meta), dim);
                     let name = format!("{}@{dim}#{}", op.path(), meta.name);
                     assert!(matches!(proof, Ok(Some(_))), "{name}: {proof:?}");
                 }
@@ -284,7 +303,7 @@ mod tests {
         let trial = op.trial(&Recipe::plain(64, 4, 3)).unwrap();
         let false_claim = |variant: &str, claim| {
             let mut work = trial.bind(variant).unwrap();
-            let proof = prove(&mut *work, (claim, Technique::Hand), 64);
+            let proof = prove(&mut *work, by_hand(claim), 64);
             assert!(proof.is_err(), "{variant} as {claim}: {proof:?}");
         };
         for claim in [Level::Sse42, Level::Avx2, Level::Avx512] {
@@ -357,7 +376,7 @@ mod tests {
 
     #[test]
     fn no_trace_and_no_code_of_ours_cannot_be_told() {
-        let claim = (Level::Avx512, Technique::Hand);
+        let claim = by_hand(Level::Avx512);
         let own = 0x1000..0x2000;
         let own = std::slice::from_ref(&own);
         assert_eq!(judge(&[], own, claim, 64), Ok(None));

@@ -90,9 +90,7 @@ impl Table {
             let max = w.max_dim.map_or_else(|| "usize::MAX".to_owned(), |d| d.to_string());
             let residence = if w.residence == "dram" { "Dram" } else { "Cache" };
             rows += &format!(
-                "    Winner {{\n        op: {:?},\n        level: Level::{level:?},\n        \
-                 min_dim: {},\n        max_dim: {max},\n        residence: \
-                 Residence::{residence},\n        variant: {:?},\n    }},\n",
+                "    won({:?}, Level::{level:?}, {}, {max}, Residence::{residence}, {:?}),\n",
                 w.op, w.min_dim, w.variant
             );
         }

@@ -3,8 +3,8 @@
 use std::cell::Cell;
 use std::io::{self, BufRead, Write};
 
+use annvil_kernels::AnyOp;
 use annvil_kernels::testkit::trial::{Trial, Work};
-use annvil_kernels::{AnyOp, Level, Technique};
 
 use super::operands::{CacheSizes, recipe};
 use super::{
@@ -14,7 +14,7 @@ use crate::hash::fnv1a64;
 use crate::limits;
 use crate::measure::variants;
 use crate::outside;
-use crate::proof::prove;
+use crate::proof::{Claim, prove};
 use crate::rng::{Rng, derive_seed};
 use crate::rounds::{Contestant, Plan, SystemClock, time_rounds};
 
@@ -173,9 +173,12 @@ fn admit<'t>(
         }
     }
     if request.prove {
-        let meta = variants(op).into_iter().find(|m| m.name == contestant.variant);
-        let claim = meta.map_or((Level::Scalar, Technique::Scalar), |m| (m.level, m.technique));
-        match prove(work.as_mut(), claim, request.cell.dim) {
+        let metas = variants(op);
+        let Some(meta) = metas.iter().find(|m| m.name == contestant.variant) else {
+            reply.refused = Some(Refusal::Unavailable("no variant of the name".to_owned()));
+            return (reply, None);
+        };
+        match prove(work.as_mut(), Claim::of(meta), request.cell.dim) {
             Ok(executed) => reply.ran_level = executed.map(|e| e.name().to_owned()),
             Err(why) => {
                 reply.refused = Some(Refusal::Wrong(why));
