@@ -88,7 +88,7 @@ fn multiply_adds(op: &dyn AnyOp) -> Option<usize> {
         ("f32", "cosine", shape) if shape.ends_with("_norms") => None,
         ("f32", "cosine", "pair") => Some(3),
         ("f32", "cosine", "scan" | "gather") => Some(2),
-        ("f32", _, "tile" | "assign") => Some(1),
+        ("f32", _, "tile" | "tile_norms" | "assign") => Some(1),
         _ => None,
     }
 }
@@ -133,15 +133,17 @@ pub fn load_width() -> u32 {
         read.map_or(0.0, |ns_per_byte| clock / ns_per_byte)
     };
     // A neighbour can only slow the reads down, so the best of several is nearest to the truth.
-    width_of((0..9).map(|_| once()).fold(0.0, f64::max))
+    width_of((0..9).map(|_| once()).fold(0.0, f64::max), Level::best() == Level::Avx512)
 }
 
 /// The narrowest ports that explain what was measured, with a twentieth of slack, for a neighbour
 /// that slowed the clock down instead of the reads.
-fn width_of(per_cycle: f64) -> u32 {
+fn width_of(per_cycle: f64, zmm: bool) -> u32 {
     const WIDTHS: [u32; 6] = [16, 32, 48, 64, 96, 128];
     let enough = |w: &u32| f64::from(*w) >= 0.95 * per_cycle;
-    WIDTHS.into_iter().find(enough).unwrap_or(128)
+    // A third port of 32 bytes is idle while registers of 64 are loaded.
+    let built = |w: &u32| !zmm || ![48, 96].contains(w);
+    WIDTHS.into_iter().filter(built).find(enough).unwrap_or(128)
 }
 
 /// Nanoseconds of a cycle, the fastest of many.
@@ -273,9 +275,11 @@ mod tests {
 
     #[test]
     fn ports_are_a_little_wider_than_what_loops_reach() {
-        let found: Vec<u32> =
-            [9.0, 30.0, 33.0, 45.0, 60.0, 67.0, 90.0, 118.0, 500.0].map(width_of).to_vec();
+        let found: Vec<u32> = [9.0, 30.0, 33.0, 45.0, 60.0, 67.0, 90.0, 118.0, 500.0]
+            .map(|w| width_of(w, false))
+            .to_vec();
         assert_eq!(found, [16, 32, 32, 48, 64, 64, 96, 128, 128]);
+        assert_eq!([60.0, 67.0, 90.0].map(|w| width_of(w, true)), [64, 64, 128]);
     }
 
     #[test]
