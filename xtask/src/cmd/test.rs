@@ -250,7 +250,9 @@ fn aarch64(args: &[OsString]) -> Outcome {
 fn wasm(args: &[OsString]) -> Outcome {
     let script = shell::root().join("xtask").join("wasi-runner.mjs");
     // The list form, because the script's folder may have a space in its name.
-    let runner = serde_json::json!(["node", "--no-warnings", script.to_string_lossy()]);
+    // One thread: node 20 may crash if it leaves while others still compile so large a module.
+    let runner =
+        serde_json::json!(["node", "--no-warnings", "--single-threaded", script.to_string_lossy()]);
     let mut end = Ok(());
     for (name, flags, level) in [
         ("wasm-simd128", "-Ctarget-feature=+simd128", "simd128"),
