@@ -8,7 +8,8 @@ use annvil_reports::schema::{self, Cell};
 
 use crate::limits;
 use crate::protocol::{
-    CellSpec, ContestantSpec, Crew, CrewError, LimitReply, Measured, Refusal, Request, SampleTable,
+    CellSpec, ContestantSpec, Crew, CrewError, LimitReply, Measured, Refusal, Request, Residence,
+    SampleTable,
 };
 use crate::store::Finished;
 use crate::suite::Selection;
@@ -25,6 +26,8 @@ pub struct Policy {
     pub rounds: usize,
     /// Further looks at an undecided cell.
     pub extra_looks: u32,
+    /// Whether workers keep large memory between cells; false where there is little.
+    pub keep_memory: bool,
     /// Bytes that the load ports deliver in a cycle, see [`limits::load_width`]. Measured once per
     /// run: processes that disagreed would disagree about the limit's name.
     pub load_width: u32,
@@ -120,6 +123,8 @@ pub fn contest(
                 contestants: contestants.to_vec(),
                 rounds: policy.rounds,
                 prove: i == 0,
+                release_memory: cell.residence == Residence::Dram
+                    && (look > 0 || !policy.keep_memory),
             };
             measured.push(crew.measure(i, &request)?);
         }

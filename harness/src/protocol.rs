@@ -27,7 +27,7 @@ pub enum Residence {
     L2,
     /// Half of the third level, of which one core is taken to have a share of 64 MiB at most.
     L3,
-    /// At least 256 MiB and four times the third level, but no more than 1 GiB.
+    /// At least 256 MiB and four times the third level, but no more than 512 MiB.
     Dram,
 }
 
@@ -190,6 +190,8 @@ pub struct Request {
     pub rounds: usize,
     /// Whether to prove which instruction-set level runs; once per cell is enough.
     pub prove: bool,
+    /// Whether to give large memory back afterwards.
+    pub release_memory: bool,
 }
 
 /// Worker to parent.
@@ -296,6 +298,7 @@ mod tests {
             contestants: vec![ContestantSpec { variant: "hand".into(), planted_pct: 2.0 }],
             rounds: 40,
             prove: true,
+            release_memory: false,
         };
         let line = serde_json::to_string(&request).unwrap();
         assert!(!line.contains('\n'));

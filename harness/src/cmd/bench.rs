@@ -191,10 +191,13 @@ fn open_state(
 }
 
 fn policy(plan: &Plan) -> Policy {
+    let set = CacheSizes::detect().working_set(Residence::Dram) as u64;
+    let needed = set.saturating_mul(plan.processes as u64 + 1);
     Policy {
         processes: plan.processes,
         rounds: plan.rounds,
         extra_looks: plan.extra_looks,
+        keep_memory: env::memory_available().is_none_or(|free| needed < free / 2),
         // An older state file has none.
         load_width: if plan.load_width == 0 { limits::load_width() } else { plan.load_width },
     }

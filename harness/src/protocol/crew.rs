@@ -324,6 +324,7 @@ mod tests {
             contestants: vec![],
             rounds: 1,
             prove: false,
+            release_memory: false,
         };
         let mut crew = Crew::new("/nonexistent/harness".into(), 1);
         let error = crew.measure(0, &request).unwrap_err().to_string();

@@ -18,7 +18,7 @@ const MAX_PAIRS: usize = 512;
 const DRAM_BYTES: usize = 256 << 20;
 /// Largest DRAM set in bytes: a third level of which this machine has a share is not outgrown
 /// fourfold.
-const MAX_DRAM_BYTES: usize = 1 << 30;
+const MAX_DRAM_BYTES: usize = 512 << 20;
 
 /// Sizes of one core's view of the caches, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::io::{self, BufRead, Write};
 
 use annvil_kernels::AnyOp;
-use annvil_kernels::testkit::trial::{Trial, Work};
+use annvil_kernels::testkit::trial::{Trial, Work, release};
 
 use super::operands::{CacheSizes, recipe};
 use super::{
@@ -63,7 +63,12 @@ impl Worker {
         let mut rng = Rng::new(seed);
         let recipe = recipe(op, cell, &self.sizes, &mut rng);
         let trial = op.trial(&recipe).map_err(|e| format!("{cell}: {e}"))?;
-        Ok(measure_on(op, request, &*trial, rng.next_u64()))
+        let measured = measure_on(op, request, &*trial, rng.next_u64());
+        drop(trial);
+        if request.release_memory {
+            release();
+        }
+        Ok(measured)
     }
 }
 

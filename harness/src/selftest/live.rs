@@ -46,6 +46,7 @@ pub fn live(
         rounds: size.rounds,
         // As a full bench: more processes while undecided.
         extra_looks: 2,
+        keep_memory: true,
         load_width: 1,
     };
     let bare = Rule { margin: 0.0, ..policy.rule() };

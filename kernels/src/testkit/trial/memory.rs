@@ -23,6 +23,11 @@ thread_local! {
     static SPARE: RefCell<Vec<Line>> = const { RefCell::new(Vec::new()) };
 }
 
+/// Gives the memory back that this thread keeps for the next large set.
+pub fn release() {
+    SPARE.with(RefCell::take);
+}
+
 /// Elements at a chosen place in memory.
 #[derive(Debug)]
 pub enum Placed<T: Element> {

@@ -23,7 +23,7 @@ pub use encode::EncodeOperands;
 pub use encode_bits::EncodeBitsOperands;
 pub use map::{CombineOperands, MapOperands, Outputs};
 pub(crate) use map::{MapSubject, sum_of};
-pub use memory::Placed;
+pub use memory::{Placed, release};
 pub use select::{ArgminOperands, Found, SelectOperands};
 pub(crate) use tile::TileOperands;
 pub(crate) use vector::VectorSubject;
