@@ -27,7 +27,7 @@ pub enum Residence {
     L2,
     /// Half of the third level, of which one core is taken to have a share of 64 MiB at most.
     L3,
-    /// At least 256 MiB and four times the third level, but no more than 512 MiB.
+    /// Four times the third level, but at least 256 MiB and no more than 512 MiB.
     Dram,
 }
 
