@@ -23,9 +23,12 @@ mod error;
 mod index;
 pub mod io;
 mod metric;
+pub mod scorer;
 mod topk;
 
-pub use annvil_kernels::{AlignedRows, BindError, FORCE_VAR, Forced, LayoutError, RowsRef};
+pub use annvil_kernels::{
+    AlignedRows, BindError, Element, FORCE_VAR, Forced, LayoutError, RowsRef,
+};
 pub use error::{InputError, QueryError};
 pub use index::{Flat, Neighbor};
 pub use metric::{Metric, UnknownMetric};

@@ -7,9 +7,10 @@
 #![allow(unsafe_code, reason = "viewing cache lines as a slice of elements, in two functions")]
 
 use core::fmt;
+use core::marker::PhantomData;
 
-/// Elements of an `f32` cache line.
-const LINE: usize = 16;
+/// Bytes of a cache line.
+const LINE: usize = 64;
 
 /// Rows of equal length in borrowed memory: row `i` is `data[i * stride..][..dim]`.
 #[derive(Clone, Copy)]
@@ -141,28 +142,49 @@ impl<T> fmt::Debug for RowsRef<'_, T> {
     }
 }
 
-/// One cache line of `f32`.
+/// One cache line.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
-struct Line([f32; LINE]);
+struct Line([u8; LINE]);
 
-/// Owned `f32` rows: each starts on a 64-byte boundary, its stride is rounded up to 64 bytes, and
-/// the pad is zero.
+const ZERO: Line = Line([0; LINE]);
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// What rows may be made of: numbers without padding for which every pattern of bits is a value.
+pub trait Element: sealed::Sealed + Copy + Default + Send + Sync + fmt::Debug + 'static {}
+
+macro_rules! elements {
+    ($($t:ty)*) => {$(
+        impl sealed::Sealed for $t {}
+        impl Element for $t {}
+        const _: () = assert!(LINE.is_multiple_of(size_of::<$t>()) && align_of::<$t>() <= LINE);
+    )*};
+}
+
+elements! { f32 u8 i8 u16 u32 i32 half::f16 half::bf16 }
+
+/// Owned rows on 64-byte boundaries: the stride is rounded up to 64 bytes unless another is asked
+/// for, and the pad is zero.
 #[derive(Clone)]
-pub struct AlignedRows {
+pub struct AlignedRows<T = f32> {
     lines: Vec<Line>,
     len: usize,
     dim: usize,
+    stride: usize,
+    element: PhantomData<T>,
 }
 
-impl AlignedRows {
+impl<T: Element> AlignedRows<T> {
     /// `len` rows of `dim` zeros.
     ///
     /// # Errors
     /// `dim == 0`, or a size beyond the address space or the memory at hand.
     pub fn zeroed(len: usize, dim: usize) -> Result<Self, LayoutError> {
         let mut rows = Self::with_capacity(len, dim)?;
-        rows.lines.resize(len * dim.div_ceil(LINE), Line([0.0; LINE]));
+        rows.lines.resize(rows.lines_for(len).unwrap_or(0), ZERO);
         rows.len = len;
         Ok(rows)
     }
@@ -172,25 +194,37 @@ impl AlignedRows {
     /// # Errors
     /// As [`AlignedRows::zeroed`].
     pub fn with_capacity(len: usize, dim: usize) -> Result<Self, LayoutError> {
+        let line = LINE / size_of::<T>();
+        let stride = dim.checked_next_multiple_of(line);
+        Self::with_stride(len, dim, stride.ok_or(LayoutError::TooLarge { rows: len, dim })?)
+    }
+
+    /// No rows yet, room for `len` of `dim` elements that lie `stride` elements apart. The first row
+    /// lies on a 64-byte boundary, and so does every other if the stride is whole lines.
+    ///
+    /// # Errors
+    /// `dim == 0`, `stride < dim`, or a size beyond the address space or the memory at hand.
+    pub fn with_stride(len: usize, dim: usize, stride: usize) -> Result<Self, LayoutError> {
         if dim == 0 {
             return Err(LayoutError::ZeroDim);
         }
-        let too_large = LayoutError::TooLarge { rows: len, dim };
-        // A row must have a stride and a length in bytes, even if there is none yet.
-        if dim > isize::MAX as usize / (2 * LINE) {
-            return Err(too_large);
+        if stride < dim {
+            return Err(LayoutError::StrideBelowDim { stride, dim });
         }
-        let count = len.checked_mul(dim.div_ceil(LINE)).ok_or(too_large)?;
-        let mut lines = Vec::new();
-        lines.try_reserve_exact(count).map_err(|_| too_large)?;
-        Ok(Self { lines, len: 0, dim })
+        // A row must have a length in bytes, even if there is none yet.
+        if stride > isize::MAX as usize / 32 {
+            return Err(LayoutError::TooLarge { rows: len, dim });
+        }
+        let mut rows = Self { lines: Vec::new(), len: 0, dim, stride, element: PhantomData };
+        rows.reserve_exact(len)?;
+        Ok(rows)
     }
 
     /// Copies packed rows: row `i` is `data[i * dim..][..dim]`.
     ///
     /// # Errors
     /// `dim == 0`, a length that is no multiple of `dim`, or too little memory.
-    pub fn from_packed(data: &[f32], dim: usize) -> Result<Self, LayoutError> {
+    pub fn from_packed(data: &[T], dim: usize) -> Result<Self, LayoutError> {
         let rows = RowsRef::packed(data, dim)?;
         let mut owned = Self::with_capacity(rows.len(), dim)?;
         for i in 0..rows.len() {
@@ -199,24 +233,55 @@ impl AlignedRows {
         Ok(owned)
     }
 
+    /// Makes room for `more` rows and no further.
+    ///
+    /// # Errors
+    /// Too little memory; the rows are as before.
+    pub fn reserve_exact(&mut self, more: usize) -> Result<(), LayoutError> {
+        let rows = self.len.saturating_add(more);
+        let too_large = LayoutError::TooLarge { rows, dim: self.dim };
+        let lines = self.lines_for(rows).ok_or(too_large)?;
+        let missing = lines.saturating_sub(self.lines.len());
+        self.lines.try_reserve_exact(missing).map_err(|_| too_large)
+    }
+
     /// Appends a row.
     ///
     /// # Errors
     /// A row of another length, or too little memory.
-    pub fn push(&mut self, row: &[f32]) -> Result<(), LayoutError> {
+    pub fn push(&mut self, row: &[T]) -> Result<(), LayoutError> {
         if row.len() != self.dim {
             return Err(LayoutError::RowLength { found: row.len(), dim: self.dim });
         }
-        let per_row = self.dim.div_ceil(LINE);
+        self.push_with(|new| new.copy_from_slice(row))
+    }
+
+    /// Appends a row of zeros and has it written in its place.
+    ///
+    /// # Errors
+    /// Too little memory; nothing is appended.
+    pub fn push_with(&mut self, write: impl FnOnce(&mut [T])) -> Result<(), LayoutError> {
         let too_large = LayoutError::TooLarge { rows: self.len + 1, dim: self.dim };
-        self.lines.try_reserve(per_row).map_err(|_| too_large)?;
-        for part in row.chunks(LINE) {
-            let mut line = Line([0.0; LINE]);
-            line.0[..part.len()].copy_from_slice(part);
-            self.lines.push(line);
-        }
+        let lines = self.lines_for(self.len + 1).ok_or(too_large)?;
+        let missing = lines.saturating_sub(self.lines.len());
+        self.lines.try_reserve(missing).map_err(|_| too_large)?;
+        self.lines.resize(lines.max(self.lines.len()), ZERO);
         self.len += 1;
+        write(self.row_mut(self.len - 1));
         Ok(())
+    }
+
+    /// Drops the rows from `len` on; none if there are not as many.
+    pub fn truncate(&mut self, len: usize) {
+        if len >= self.len {
+            return;
+        }
+        let (stride, old) = (self.stride, self.len);
+        self.len = len;
+        // What a later row finds must be zero, and lines may be shared.
+        self.elements_mut()[len * stride..old * stride].fill(T::default());
+        let lines = self.lines_for(len).unwrap_or(0);
+        self.lines.truncate(lines);
     }
 
     /// How many rows.
@@ -237,10 +302,10 @@ impl AlignedRows {
         self.dim
     }
 
-    /// Elements between the starts of two rows: `dim` rounded up to 16.
+    /// Elements between the starts of two rows.
     #[must_use]
     pub fn stride(&self) -> usize {
-        self.dim.div_ceil(LINE) * LINE
+        self.stride
     }
 
     /// Bytes that the rows take, pads included.
@@ -249,10 +314,17 @@ impl AlignedRows {
         self.lines.len() * size_of::<Line>()
     }
 
+    /// Bytes that are reserved, at least [`bytes`](Self::bytes).
+    #[must_use]
+    pub fn capacity_bytes(&self) -> usize {
+        self.lines.capacity() * size_of::<Line>()
+    }
+
     /// All rows.
     #[must_use]
-    pub fn view(&self) -> RowsRef<'_, f32> {
-        RowsRef { data: self.elements(), len: self.len, dim: self.dim, stride: self.stride() }
+    pub fn view(&self) -> RowsRef<'_, T> {
+        let data = &self.elements()[..self.len * self.stride];
+        RowsRef { data, len: self.len, dim: self.dim, stride: self.stride }
     }
 
     /// Row `i`.
@@ -260,7 +332,7 @@ impl AlignedRows {
     /// # Panics
     /// If `i >= self.len()`.
     #[must_use]
-    pub fn row(&self, i: usize) -> &[f32] {
+    pub fn row(&self, i: usize) -> &[T] {
         self.view().row(i)
     }
 
@@ -269,28 +341,36 @@ impl AlignedRows {
     /// # Panics
     /// If `i >= self.len()`.
     #[must_use]
-    pub fn row_mut(&mut self, i: usize) -> &mut [f32] {
+    pub fn row_mut(&mut self, i: usize) -> &mut [T] {
         assert!(i < self.len, "row {i} of {}", self.len);
-        let (stride, dim) = (self.stride(), self.dim);
+        let (stride, dim) = (self.stride, self.dim);
         &mut self.elements_mut()[i * stride..][..dim]
     }
 
-    fn elements(&self) -> &[f32] {
-        // SAFETY: a `Line` is exactly LINE f32 without padding (repr(C), size 64), so `lines` is
-        // lines.len() * LINE initialised f32, borrowed as long as `self`.
-        unsafe { core::slice::from_raw_parts(self.lines.as_ptr().cast(), self.lines.len() * LINE) }
+    /// Cache lines of `rows` rows.
+    fn lines_for(&self, rows: usize) -> Option<usize> {
+        let bytes = rows.checked_mul(self.stride)?.checked_mul(size_of::<T>())?;
+        Some(bytes.div_ceil(LINE))
     }
 
-    fn elements_mut(&mut self) -> &mut [f32] {
-        let len = self.lines.len() * LINE;
+    fn elements(&self) -> &[T] {
+        let len = self.lines.len() * (LINE / size_of::<T>());
+        // SAFETY: `Element` is implemented for numbers whose size divides LINE, whose alignment is
+        // at most a line's, and for which any bytes are a value (`elements!`); all lines are
+        // initialised, and borrowed as long as `self`.
+        unsafe { core::slice::from_raw_parts(self.lines.as_ptr().cast(), len) }
+    }
+
+    fn elements_mut(&mut self) -> &mut [T] {
+        let len = self.lines.len() * (LINE / size_of::<T>());
         // SAFETY: as in `elements`; `&mut self` makes the view the only one.
         unsafe { core::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), len) }
     }
 }
 
-const _: () = assert!(size_of::<Line>() == LINE * size_of::<f32>());
+const _: () = assert!(size_of::<Line>() == LINE);
 
-impl fmt::Debug for AlignedRows {
+impl<T> fmt::Debug for AlignedRows<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AlignedRows").field("len", &self.len).field("dim", &self.dim).finish()
     }
@@ -375,13 +455,16 @@ mod tests {
         assert!(matches!(RowsRef::packed(&[0.0; 5], 2), Err(LayoutError::RaggedData { .. })));
         assert!(matches!(RowsRef::new(&[0.0; 4], 2, 1), Err(LayoutError::StrideBelowDim { .. })));
         assert_eq!(RowsRef::<f32>::packed(&[], 0).unwrap_err(), LayoutError::ZeroDim);
-        assert!(matches!(AlignedRows::zeroed(usize::MAX, 17), Err(LayoutError::TooLarge { .. })));
+        assert!(matches!(
+            AlignedRows::<f32>::zeroed(usize::MAX, 17),
+            Err(LayoutError::TooLarge { .. })
+        ));
     }
 
     #[test]
     #[should_panic(expected = "row id out of range")]
     fn a_row_past_the_end_panics() {
-        let rows = AlignedRows::zeroed(2, 3).unwrap();
+        let rows = AlignedRows::<f32>::zeroed(2, 3).unwrap();
         let _ = rows.view().row(2);
     }
 
@@ -394,5 +477,19 @@ mod tests {
         assert_eq!(rows.row(2).as_ptr().align_offset(64), 0);
         assert!(rows.elements()[2..16].iter().all(|&x| x == 0.0));
         assert_eq!(rows.push(&[0.0]), Err(LayoutError::RowLength { found: 1, dim: 2 }));
+    }
+
+    #[test]
+    fn rows_of_any_element_and_stride_are_zero_again_after_truncation() {
+        let mut rows = AlignedRows::<u8>::with_stride(3, 5, 7).unwrap();
+        for v in 1..=20u8 {
+            rows.push(&[v; 5]).unwrap();
+        }
+        assert_eq!((rows.row(19), rows.bytes()), (&[20; 5][..], 192));
+        rows.truncate(2);
+        assert_eq!((rows.len(), rows.bytes()), (2, 64));
+        rows.push_with(|new| assert_eq!(new, [0; 5])).unwrap();
+        assert_eq!(rows.view().row(1), [2; 5]);
+        assert!(AlignedRows::<u8>::with_stride(1, 5, 4).is_err());
     }
 }

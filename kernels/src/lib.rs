@@ -40,7 +40,7 @@ pub mod winners;
 
 pub use isa::Level;
 pub use kernel::{AnyOp, BindError, Bound, Technique, VariantMeta};
-pub use layout::{AlignedRows, LayoutError, RowsRef};
+pub use layout::{AlignedRows, Element, LayoutError, RowsRef};
 pub use layout_block::{AlignedBlocks, BLOCK, BlocksRef};
 pub use ops::bits::{bits_u4_query, bits_u4_query_len};
 pub use ops::int4::{int4_pack, int4_query, int4_unpack};

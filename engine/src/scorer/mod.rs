@@ -1,0 +1,96 @@
+//! One query against many rows: what flat search, graphs and rerankers call.
+//!
+//! A [`Scorer`] holds rows in one encoding under one metric, and the kernels resolved for them. A
+//! query is prepared once and then scored in batches, listed slots or a range of them, so the
+//! choice of instructions is paid for once a batch. What comes out are *ranks*: smaller is nearer,
+//! in the order of the metric's distances but without their roots; `Metric::distance` makes
+//! distances of the few that are returned. An encoding with loss gives the rank of the vector that
+//! a code stands for, as exactly as its kernels say.
+//!
+//! ```text
+//! slot       0   1   2   3   4 ...        u32, the row's number; ids are resolved for results only
+//! rows      |r0 |r1 |r2 |r3 |r4 ...       one file an encoding
+//! ```
+
+mod f32;
+
+pub use f32::F32Rows;
+
+use annvil_kernels::LayoutError;
+
+/// Rows that queries can be compared with.
+///
+/// Vectors that come in were checked by the caller: `dim` finite elements, and under
+/// [`Metric::Cosine`](crate::Metric::Cosine) of unit length or all zero.
+pub trait Scorer: Send + Sync {
+    /// A query made ready, with its buffers: reused from search to search.
+    type Query: Default + Send + Sync + std::fmt::Debug;
+
+    /// Elements of a vector.
+    fn dim(&self) -> usize;
+
+    /// How many rows: slots are `0..len`.
+    fn len(&self) -> usize;
+
+    /// Whether there is no row.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Makes `vector` a query. Allocates only while the buffers of `query` are too small.
+    ///
+    /// # Panics
+    /// If `vector` has another dimension.
+    fn prepare(&self, vector: &[f32], query: &mut Self::Query);
+
+    /// Makes the row at `slot` a query, as when a row is linked with its neighbours.
+    ///
+    /// # Panics
+    /// If there is no such slot.
+    fn prepare_slot(&self, slot: u32, query: &mut Self::Query);
+
+    /// `ranks[i]` = the rank of slot `slots[i]`. Prefetches as the kernels do.
+    ///
+    /// # Panics
+    /// If a slot is out of range, or there is not one rank a slot.
+    fn score_ids(&self, query: &Self::Query, slots: &[u32], ranks: &mut [f32]);
+
+    /// `ranks[i]` = the rank of slot `from + i`.
+    ///
+    /// # Panics
+    /// If a slot is out of range.
+    fn score_range(&self, query: &Self::Query, from: u32, ranks: &mut [f32]);
+}
+
+/// A [`Scorer`] that takes in rows.
+pub trait Rows: Scorer {
+    /// Makes room for `more` rows and no further: a batch then costs one allocation.
+    ///
+    /// # Errors
+    /// Too little memory; the rows are as before.
+    fn reserve(&mut self, more: usize) -> Result<(), LayoutError>;
+
+    /// Encodes `vector` as the row of the next slot.
+    ///
+    /// # Errors
+    /// Another dimension, or too little memory; the rows are as before.
+    fn push(&mut self, vector: &[f32]) -> Result<(), LayoutError>;
+
+    /// Encodes `vector` in the place of another row.
+    ///
+    /// # Panics
+    /// If there is no such slot, or `vector` has another dimension.
+    fn set(&mut self, slot: u32, vector: &[f32]);
+
+    /// Writes the vector that the row at `slot` stands for.
+    ///
+    /// # Panics
+    /// If there is no such slot, or `vector` has another dimension.
+    fn decode(&self, slot: u32, vector: &mut [f32]);
+
+    /// Drops the rows from slot `len` on.
+    fn truncate(&mut self, len: usize);
+
+    /// Bytes that are held for rows, pads and reserves included.
+    fn bytes(&self) -> usize;
+}
