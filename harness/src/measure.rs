@@ -26,8 +26,9 @@ pub struct Policy {
     pub rounds: usize,
     /// Further looks at an undecided cell.
     pub extra_looks: u32,
-    /// Whether workers keep large memory between cells; false where there is little.
-    pub keep_memory: bool,
+    /// How many workers keep large memory between cells: as many as there is memory for. To touch
+    /// new pages takes the system longer than the measurement.
+    pub keep_memory: usize,
     /// Bytes that the load ports deliver in a cycle, see [`limits::load_width`]. Measured once per
     /// run: processes that disagreed would disagree about the limit's name.
     pub load_width: u32,
@@ -123,8 +124,7 @@ pub fn contest(
                 contestants: contestants.to_vec(),
                 rounds: policy.rounds,
                 prove: i == 0,
-                release_memory: cell.residence == Residence::Dram
-                    && (look > 0 || !policy.keep_memory),
+                release_memory: cell.residence == Residence::Dram && i >= policy.keep_memory,
             };
             measured.push(crew.measure(i, &request)?);
         }

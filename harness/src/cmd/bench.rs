@@ -192,12 +192,15 @@ fn open_state(
 
 fn policy(plan: &Plan) -> Policy {
     let set = CacheSizes::detect().working_set(Residence::Dram) as u64;
-    let needed = set.saturating_mul(plan.processes as u64 + 1);
+    // Half of the free memory may stay with the workers; one more holds its set for a while.
+    let kept = |free: u64| {
+        usize::try_from(free / 2 / set.max(1)).map_or(usize::MAX, |n| n.saturating_sub(1))
+    };
     Policy {
         processes: plan.processes,
         rounds: plan.rounds,
         extra_looks: plan.extra_looks,
-        keep_memory: env::memory_available().is_none_or(|free| needed < free / 2),
+        keep_memory: env::memory_available().map_or(usize::MAX, kept),
         // An older state file has none.
         load_width: if plan.load_width == 0 { limits::load_width() } else { plan.load_width },
     }

@@ -46,7 +46,7 @@ pub fn live(
         rounds: size.rounds,
         // As a full bench: more processes while undecided.
         extra_looks: 2,
-        keep_memory: true,
+        keep_memory: usize::MAX,
         load_width: 1,
     };
     let bare = Rule { margin: 0.0, ..policy.rule() };

@@ -13,9 +13,9 @@ cargo xtask test [--lane native|aarch64|wasm|asan|all] [ARGS]
 Runs the tests of a lane, then prints per op which variants ran, and which did not and why. ARGS go to `cargo test`
 as they are; with any, the lane is a part of itself and its coverage is not checked.
 
-  native    the whole workspace with its doctests, and the engine without default features   (the default)
+  native    the whole workspace with its doctests; the engine without default features, and with each alone   (the default)
   aarch64   the kernels on two emulated CPUs, cortex-a72 and max, under qemu
-  wasm      the kernels in node's WASI, with and without simd128
+  wasm      the kernels and the engine in node's WASI, with and without simd128
   asan      the kernels under AddressSanitizer, on a nightly toolchain
   all       each of them; one that cannot run here is reported, and the exit code is then 6
 
@@ -231,18 +231,45 @@ fn native(args: &[OsString]) -> Outcome {
         "--no-default-features",
         "--manifest-path",
     ]);
-    tested(small.arg(manifest()))
+    tested(small.arg(manifest()))?;
+    // Each feature must build without the others; that they work is what the tests above say.
+    for feature in engine_features()? {
+        let mut check = shell::cargo();
+        check.args(["check", "--profile", "quick", "--package", "annvil", "--no-default-features"]);
+        check.args(["--features", &feature, "--manifest-path"]);
+        tested(check.arg(manifest()))?;
+    }
+    Ok(())
+}
+
+/// The engine's features, as its manifest lists them.
+fn engine_features() -> Result<Vec<String>, Stop> {
+    let path = shell::root().join("engine").join("Cargo.toml");
+    let read = std::fs::read_to_string(&path);
+    let text = read.map_err(|e| Stop::failed(format!("{}: {e}", path.display())))?;
+    Ok(features(&text))
+}
+
+/// The names in the section `[features]` of a manifest, but for `default`.
+fn features(manifest: &str) -> Vec<String> {
+    let lines = manifest.lines().map(str::trim).skip_while(|line| *line != "[features]").skip(1);
+    let entries = lines.take_while(|line| !line.starts_with('['));
+    let names =
+        entries.filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('='));
+    names.map(|(name, _)| name.trim().to_owned()).filter(|name| name != "default").collect()
 }
 
 fn aarch64(args: &[OsString]) -> Outcome {
     let mut end = Ok(());
-    for cpu in ["cortex-a72", "max"] {
+    // Without dot products and with them. To sign pointers as the architecture says would take the
+    // emulator most of its time; any other way is as good for us.
+    for (name, cpu) in [("cortex-a72", "cortex-a72"), ("max", "max,pauth-impdef=on")] {
         let runner = format!("qemu-aarch64-static -cpu {cpu} -L /usr/aarch64-linux-gnu");
         let mut test = kernels(AARCH64, FEATURES);
         test.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "aarch64-linux-gnu-gcc");
         test.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER", runner);
         // The second CPU is worth running even when the first one failed.
-        end = end.and(covered(&format!("aarch64-{cpu}"), test.env(REQUIRED, "neon"), args));
+        end = end.and(covered(&format!("aarch64-{name}"), test.env(REQUIRED, "neon"), args));
     }
     end
 }
@@ -262,7 +289,15 @@ fn wasm(args: &[OsString]) -> Outcome {
         test.arg("--config").arg(format!("target.{WASM}.runner={runner}")).env("RUSTFLAGS", flags);
         end = end.and(covered(name, test.env(REQUIRED, level), args));
     }
-    end
+    if !args.is_empty() {
+        return end;
+    }
+    let mut engine = shell::cargo();
+    engine.args(["test", "--package", "annvil", "--no-default-features", "--features", "hnsw,pq"]);
+    engine.args(["--profile", "quick", "--no-fail-fast", "--lib", "--tests", "--target", WASM]);
+    engine.arg("--manifest-path").arg(manifest());
+    engine.arg("--config").arg(format!("target.{WASM}.runner={runner}"));
+    end.and(tested(engine.env("RUSTFLAGS", "-Ctarget-feature=+simd128")))
 }
 
 fn asan(args: &[OsString]) -> Outcome {
@@ -365,6 +400,13 @@ mod tests {
         let lane = Lane { name: "x", needs, run: native };
         assert_eq!(lacking(&lane).unwrap(), "missing a forge; install with: build one");
         assert_eq!(lacking(&Lane { name: "y", needs: &[], run: native }), None);
+    }
+
+    #[test]
+    fn features_are_read_from_the_manifest() {
+        let text = "[package]\nname = \"x\"\n[features]\n# why\ndefault = [\"a\"]\na = []\nb = [\n]\n[dependencies]\nc = 1\n";
+        assert_eq!(features(text), ["a", "b"]);
+        assert!(engine_features().unwrap().contains(&"parallel".to_owned()));
     }
 
     #[test]
