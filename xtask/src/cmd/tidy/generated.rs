@@ -3,7 +3,7 @@
 use super::{Finding, Tree};
 
 const SOURCE: &str = "kernels/winners.toml";
-const MADE: &str = "kernels/src/winners.rs";
+pub(super) const MADE: &str = "kernels/src/winners.rs";
 
 /// The header that `winners.rs` must begin with.
 fn header(source: &str) -> String {
