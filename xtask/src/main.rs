@@ -11,6 +11,7 @@
 mod cmd;
 mod exit;
 mod ledger;
+mod llvm;
 mod shell;
 
 use std::process::ExitCode;

@@ -1,6 +1,7 @@
 //! `cargo xtask doctor`: what this machine has, what it lacks, and the line that installs it.
 
 use crate::exit::{MISSING, Outcome, Stop};
+use crate::llvm::{self, Found, numbers, value};
 use crate::shell;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -82,7 +83,7 @@ pub(crate) fn run(args: Vec<OsString>) -> Outcome {
 }
 
 fn checks() -> Vec<Check> {
-    let rustc = rustc();
+    let rustc = llvm::rustc();
     let mut all = vec![
         toolchain(&rustc),
         compiler(),
@@ -107,27 +108,11 @@ fn checks() -> Vec<Check> {
         nightly(),
         tool("valgrind", "instruction counts", "apt-get install -y --no-install-recommends valgrind"),
         tool("chromium", "looking at the page", "apt-get install -y --no-install-recommends chromium"),
-        profdata(&rustc),
-        bolt(&rustc),
+        llvm_tool("llvm-profdata", "PGO"),
+        llvm_tool("llvm-bolt", "BOLT builds"),
+        llvm_tool("llvm-mca", "predictions of `asm --mca`"),
     ]);
     all
-}
-
-/// What `rustc -vV` says, by key; the version stands under `release`.
-fn rustc() -> Vec<(String, String)> {
-    let program = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let text = shell::output(program, &["-vV"]).unwrap_or_default();
-    let pairs = text.lines().filter_map(|l| l.split_once(": "));
-    pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).collect()
-}
-
-fn value<'a>(pairs: &'a [(String, String)], key: &str) -> &'a str {
-    pairs.iter().find(|(k, _)| k == key).map_or("", |(_, v)| v)
-}
-
-/// The first numbers of a version: `1.95.0-nightly` is [1, 95, 0].
-fn numbers(version: &str) -> Vec<u32> {
-    version.split(['.', '-', ' ']).map_while(|part| part.parse().ok()).collect()
 }
 
 fn toolchain(rustc: &[(String, String)]) -> Check {
@@ -294,60 +279,28 @@ fn nightly() -> Check {
     }
 }
 
-/// A profile is only read by the LLVM that matches the one inside rustc: the sysroot's own comes first.
-fn profdata(rustc: &[(String, String)]) -> Check {
-    let llvm = value(rustc, "LLVM version");
-    let sysroot = shell::output("rustc", &["--print", "target-libdir"]).unwrap_or_default();
-    let own =
-        std::path::Path::new(sysroot.trim()).parent().map(|p| p.join("bin").join("llvm-profdata"));
-    let major = numbers(llvm).first().copied().unwrap_or(0);
-    let beside = [format!("llvm-profdata-{major}"), "llvm-profdata".to_owned()];
-    let candidates = own
-        .into_iter()
-        .filter(|p| p.is_file())
-        .chain(beside.iter().filter_map(|n| shell::which(n)));
-    let mut rejected = Vec::new();
-    for path in candidates {
-        let version = llvm_version(&shell::output(&path, &["--version"]).unwrap_or_default());
-        if numbers(&version).first() == Some(&major) {
-            return Check::new(
-                "llvm-profdata",
-                State::Ok,
-                format!("{version}, rustc has {llvm}"),
-                "",
-            );
-        }
-        rejected.push(format!("{} is {version}", path.display()));
-    }
-    let found = if rejected.is_empty() { "none (for PGO)".to_owned() } else { rejected.join(", ") };
-    let state = if rejected.is_empty() { State::Missing } else { State::Note };
-    Check::new(
-        "llvm-profdata",
-        state,
-        format!("{found}; rustc has {llvm}"),
-        "rustup component add llvm-tools",
-    )
-}
-
-/// The version in what an LLVM tool prints about itself.
-fn llvm_version(text: &str) -> String {
-    let after = text.split("LLVM version ").nth(1).unwrap_or("");
-    after.split_whitespace().next().unwrap_or("unknown").to_owned()
-}
-
-fn bolt(rustc: &[(String, String)]) -> Check {
-    let major = numbers(value(rustc, "LLVM version")).first().copied().unwrap_or(0);
-    let found =
-        [format!("llvm-bolt-{major}"), "llvm-bolt".to_owned()].iter().find_map(|n| shell::which(n));
-    match found {
-        Some(path) => Check::new("llvm-bolt", State::Ok, path.display().to_string(), ""),
-        None => Check::new(
-            "llvm-bolt",
+/// A tool of rustc's own LLVM.
+fn llvm_tool(name: &'static str, purpose: &str) -> Check {
+    let rustc = llvm::rustc();
+    let own = value(&rustc, "LLVM version");
+    match llvm::find(name) {
+        Found::Tool(path, version) => Check::new(
+            name,
+            State::Ok,
+            format!("{version} ({}), rustc has {own}", path.display()),
+            "",
+        ),
+        Found::Rejected(others) if others.is_empty() => Check::new(
+            name,
             State::Missing,
-            "none (for BOLT builds)",
-            format!(
-                "apt-get install -y --no-install-recommends llvm-{major} bolt-{major} lld-{major}"
-            ),
+            format!("none (for {purpose}); rustc has {own}"),
+            llvm::install_line(name),
+        ),
+        Found::Rejected(others) => Check::new(
+            name,
+            State::Note,
+            format!("{}; rustc has {own}", others.join(", ")),
+            llvm::install_line(name),
         ),
     }
 }
@@ -371,17 +324,6 @@ fn as_json(checks: &[Check]) -> serde_json::Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn versions_compare_as_numbers() {
-        assert_eq!(numbers("1.95.0-nightly"), [1, 95, 0]);
-        assert!(numbers("1.100.0") > numbers("1.89"));
-        assert!(numbers("").is_empty());
-        assert_eq!(
-            llvm_version("LLVM (http://llvm.org/):\n  LLVM version 22.1.2-rust\n"),
-            "22.1.2-rust"
-        );
-    }
 
     #[test]
     fn an_old_or_absent_rustc_is_needed() {

@@ -1,11 +1,13 @@
 //! The verbs: one table, one file each.
 
+mod builds;
 mod ci;
 mod doctor;
 mod forward;
 mod fuzz;
 mod help;
 mod lanes;
+mod pgo;
 mod test;
 mod tidy;
 
@@ -68,6 +70,16 @@ const VERBS: &[Verb] = &[
         name: "env",
         about: "describe this machine and toolchain, as a run records them",
         action: Harness,
+    },
+    Verb {
+        name: "builds",
+        about: "make the builds of pgo/matrix.toml once each: flags, size, SHA-256",
+        action: Own { help: builds::HELP, run: builds::run },
+    },
+    Verb {
+        name: "pgo",
+        about: "profile, rebuild, and judge the builds on work they were not trained on",
+        action: Own { help: pgo::HELP, run: pgo::run },
     },
     Verb {
         name: "doctor",
