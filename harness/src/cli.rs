@@ -8,7 +8,7 @@ use annvil_reports::schema::Mode;
 use clap::{Args, Parser, Subcommand};
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 ok | 1 a tool failed | 2 usage | 3 reserved, no verb uses it yet | 4 undecided or noisy (--fail-noisy)
+Exit codes: 0 ok | 1 a tool failed | 2 usage | 3 slower than allowed | 4 undecided or noisy (--fail-noisy)
             5 wrong answer or wrong dispatch | 6 a prerequisite is missing | 130 interrupted, resumable";
 
 /// Verify, time and judge every kernel; keep the evidence.
@@ -37,6 +37,9 @@ pub(crate) enum Verb {
     Data(DataArgs),
     /// Describe this machine, compiler and source tree, as a run records them
     Env(EnvArgs),
+    /// Judge builds of the training program (what `cargo xtask pgo verify` calls)
+    #[command(hide = true)]
+    JudgeBuilds(JudgeBuildsArgs),
     /// Serve cells to a parent process
     #[command(hide = true)]
     Worker(WorkerArgs),
@@ -260,6 +263,28 @@ pub(crate) struct EnvArgs {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct JudgeBuildsArgs {
+    /// A build: the first is what the others are compared with
+    #[arg(long, value_name = "NAME=PATH")]
+    pub(crate) build: Vec<String>,
+    /// Starts of each build
+    #[arg(long, value_name = "P", default_value_t = 9, value_parser = clap::value_parser!(u16).range(2..=99))]
+    pub(crate) processes: u16,
+    /// The loss in percent that ends with code 3
+    #[arg(long, value_name = "PCT", default_value_t = 2.0)]
+    pub(crate) max_regress: f64,
+    /// Where the record goes
+    #[arg(long, value_name = "FILE", default_value = "reports/out/builds/builds.json")]
+    pub(crate) out: PathBuf,
+    /// Print the record instead of the table
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// What every build is started with
+    #[arg(last = true)]
+    pub(crate) run: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 mod bench;
 mod data;
 mod env;
+mod judge_builds;
 mod kernels;
 mod promote;
 mod report;
@@ -31,6 +32,7 @@ pub(crate) fn run(verb: Verb) -> Result<(), Stop> {
         Verb::Report(args) => report::run(&args),
         Verb::Data(args) => data::run(args),
         Verb::Env(args) => env::run(&args),
+        Verb::JudgeBuilds(args) => judge_builds::run(&args),
         Verb::Worker(args) => worker::run(&args),
     }
 }

@@ -6,6 +6,7 @@
 //! reasons, BIAS.md what the timing favours.
 
 pub mod baseline;
+pub mod builds;
 pub mod data;
 pub mod env;
 pub mod hash;

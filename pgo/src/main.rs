@@ -5,6 +5,7 @@
 //! fails here.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line's output")]
 
+mod clock;
 mod files;
 mod planted;
 mod workload;
@@ -132,19 +133,19 @@ fn run(options: &Options) -> Result<(), Stop> {
 
 fn print_table(outcomes: &[Outcome]) {
     println!(
-        "{:<16} {:<7} {:>7} {:>5} {:>8} {:<7} {:>10}",
-        "set", "metric", "rows", "dim", "queries", "mode", "qps"
+        "{:<34} {:>7} {:>5} {:>10} {:>9} {:<5} {:>11}",
+        "workload", "rows", "dim", "operations", "seconds", "clock", "per second"
     );
     for o in outcomes {
         println!(
-            "{:<16} {:<7} {:>7} {:>5} {:>8} {:<7} {:>10.0}",
-            o.set,
-            o.metric.name(),
+            "{:<34} {:>7} {:>5} {:>10} {:>9.4} {:<5} {:>11.0}",
+            o.name,
             o.rows,
             o.dim,
-            o.queries,
-            o.mode,
-            o.qps
+            o.operations,
+            o.seconds,
+            o.clock.name(),
+            o.operations as f64 / o.seconds
         );
     }
 }
@@ -154,14 +155,13 @@ fn print_json(options: &Options, outcomes: &[Outcome]) {
         .iter()
         .map(|o| {
             serde_json::json!({
-                "dataset": o.set, "metric": o.metric.name(), "index": "flat", "mode": o.mode,
-                "rows": o.rows, "dim": o.dim, "k": o.k, "queries": o.queries, "qps": o.qps,
-                "verified": true,
+                "name": o.name, "rows": o.rows, "dim": o.dim, "operations": o.operations,
+                "seconds": o.seconds, "clock": o.clock.name(), "answers": format!("{:016x}", o.answers),
             })
         })
         .collect();
     let all = serde_json::json!({
-        "schema": "annvil.pgo/1",
+        "schema": "annvil.pgo/2",
         "half": options.half.name(),
         "repeat": options.repeat,
         "threads": options.threads,

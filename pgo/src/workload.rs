@@ -1,10 +1,9 @@
 //! A workload: a set, searched in three manners, every answer compared with the truth.
 
-use std::time::Instant;
-
 use annvil::{AlignedRows, Flat, Metric, Neighbor};
 
 use crate::Stop;
+use crate::clock::{Clock, Running};
 
 /// Which queries.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -42,17 +41,24 @@ pub(crate) struct Set {
     pub(crate) ids: Option<Vec<u32>>,
 }
 
-/// What came of a set searched in one manner.
+/// What came of a workload.
 pub(crate) struct Outcome {
-    pub(crate) set: String,
-    pub(crate) metric: Metric,
+    /// What was done on what, the same in every build: `digits/l2/flat/single`.
+    pub(crate) name: String,
     pub(crate) rows: usize,
     pub(crate) dim: usize,
-    pub(crate) k: usize,
-    /// Queries answered, repetitions included.
-    pub(crate) queries: usize,
-    pub(crate) mode: &'static str,
-    pub(crate) qps: f64,
+    /// Queries answered or rows taken in, repetitions included.
+    pub(crate) operations: usize,
+    pub(crate) seconds: f64,
+    pub(crate) clock: Clock,
+    /// A hash of all answers: builds must agree.
+    pub(crate) answers: u64,
+}
+
+/// FNV-1a over row numbers, in order.
+pub(crate) fn hash(ids: impl IntoIterator<Item = u32>) -> u64 {
+    let bytes = ids.into_iter().flat_map(u32::to_le_bytes);
+    bytes.fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3))
 }
 
 /// Searches one half of the queries `repeat` times: one by one, all in a batch, and one by one
@@ -77,17 +83,20 @@ pub(crate) fn run(
     let batch = || index.search_batch(query.view(), k);
     let shared = || each(&|q| index.search_in(pool, q, k));
     type Search<'a> = &'a dyn Fn() -> Result<Vec<Vec<Neighbor>>, annvil::QueryError>;
-    let modes: [(&'static str, Search<'_>); 3] =
-        [("single", &single), ("batch", &batch), ("shared", &shared)];
+    let modes: [(&'static str, Clock, Search<'_>); 3] = [
+        ("single", Clock::Cpu, &single),
+        ("batch", Clock::Cpu, &batch),
+        ("shared", Clock::Wall, &shared),
+    ];
 
     let mut outcomes = Vec::new();
-    for (mode, search) in modes {
-        let start = Instant::now();
+    for (mode, clock, search) in modes {
+        let running = Running::start(clock);
         let mut answers = Vec::new();
         for _ in 0..repeat {
             answers = search().map_err(Stop::failed)?;
         }
-        let seconds = start.elapsed().as_secs_f64();
+        let seconds = running.seconds();
         // Outside of the time; every repetition gave the same answer or the last is the witness.
         for (&q, found) in chosen.iter().zip(&answers) {
             let truth = &distances[q * k..][..k];
@@ -101,9 +110,15 @@ pub(crate) fn run(
                 )));
             }
         }
-        let queries = chosen.len() * repeat;
-        let qps = queries as f64 / seconds;
-        outcomes.push(Outcome { set: name.clone(), metric, rows, dim, k, queries, mode, qps });
+        outcomes.push(Outcome {
+            name: format!("{name}/{metric}/flat/{mode}"),
+            rows,
+            dim,
+            operations: chosen.len() * repeat,
+            seconds,
+            clock,
+            answers: hash(answers.iter().flatten().map(|n| n.id)),
+        });
     }
     Ok(outcomes)
 }
