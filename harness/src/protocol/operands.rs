@@ -10,6 +10,8 @@ use crate::rng::Rng;
 const PAGE_LINES: usize = 64;
 /// Rows of one window where the whole set is too large for one batch, in bytes.
 const WINDOW_BYTES: usize = 256 * 1024;
+/// Rows of a proof of dispatch: more than any kernel takes at once.
+const PROOF_ROWS: usize = 64;
 /// Ids of one gather: a generous graph hop.
 const HOP: usize = 64;
 /// Most values of one window of a shape that is called pair by pair.
@@ -82,6 +84,14 @@ pub fn recipe(op: &dyn AnyOp, cell: &CellSpec, sizes: &CacheSizes, rng: &mut Rng
         batches: Batches::Windows { per },
         seed: rng.next_u64(),
     }
+}
+
+/// The same operands, but few: what a proof of dispatch single-steps through. Shapes that lay their
+/// operands out anew before they compute would else take it most of a second.
+pub(super) fn few(recipe: &Recipe) -> Recipe {
+    let rows = recipe.rows.min(PROOF_ROWS);
+    let Batches::Windows { per } = recipe.batches else { return *recipe };
+    Recipe { rows, batches: Batches::Windows { per: per.min(rows.max(1)) }, ..*recipe }
 }
 
 /// Rows that fit the residence; in L1 the query has to fit as well.

@@ -4,9 +4,10 @@ use std::cell::Cell;
 use std::io::{self, BufRead, Write};
 
 use annvil_kernels::AnyOp;
+use annvil_kernels::testkit::cases::Recipe;
 use annvil_kernels::testkit::trial::{Trial, Work, release};
 
-use super::operands::{CacheSizes, recipe};
+use super::operands::{CacheSizes, few, recipe};
 use super::{
     ContestantReply, ContestantSpec, LimitReply, Measured, PROTOCOL, Refusal, Reply, Request,
 };
@@ -62,8 +63,10 @@ impl Worker {
         let seed = derive_seed(self.seed, fnv1a64(cell.to_string().bytes()));
         let mut rng = Rng::new(seed);
         let recipe = recipe(op, cell, &self.sizes, &mut rng);
-        let trial = op.trial(&recipe).map_err(|e| format!("{cell}: {e}"))?;
-        let measured = measure_on(op, request, &*trial, rng.next_u64());
+        let of = |recipe: &Recipe| op.trial(recipe).map_err(|e| format!("{cell}: {e}"));
+        let trial = of(&recipe)?;
+        let proof = if request.prove { Some(of(&few(&recipe))?) } else { None };
+        let measured = measure_on(op, request, &*trial, proof.as_deref(), rng.next_u64());
         drop(trial);
         if request.release_memory {
             release();
@@ -72,11 +75,17 @@ impl Worker {
     }
 }
 
-fn measure_on(op: &dyn AnyOp, request: &Request, trial: &dyn Trial, seed: u64) -> Measured {
+fn measure_on(
+    op: &dyn AnyOp,
+    request: &Request,
+    trial: &dyn Trial,
+    proof: Option<&dyn Trial>,
+    seed: u64,
+) -> Measured {
     let mut replies = Vec::with_capacity(request.contestants.len());
     let mut works: Vec<(Box<dyn Work + '_>, f64)> = Vec::new();
     for contestant in &request.contestants {
-        let (reply, work) = admit(op, contestant, request, trial);
+        let (reply, work) = admit(op, contestant, request.cell.dim, trial, proof);
         works.extend(work.map(|w| (w, contestant.planted_pct)));
         replies.push(reply);
     }
@@ -149,8 +158,9 @@ impl Turn {
 fn admit<'t>(
     op: &dyn AnyOp,
     contestant: &ContestantSpec,
-    request: &Request,
+    dim: usize,
     trial: &'t dyn Trial,
+    proof: Option<&dyn Trial>,
 ) -> (ContestantReply, Option<Box<dyn Work + 't>>) {
     let mut reply = ContestantReply {
         variant: contestant.variant.clone(),
@@ -159,11 +169,7 @@ fn admit<'t>(
         refused: None,
         ns: Vec::new(),
     };
-    let bound = match outside::bind(op, &contestant.variant, trial) {
-        Some(outsider) => outsider,
-        None => trial.bind(&contestant.variant).map_err(|e| e.to_string()),
-    };
-    let mut work = match bound {
+    let mut work = match bind(op, &contestant.variant, trial) {
         Ok(work) => work,
         Err(why) => {
             reply.refused = Some(Refusal::Unavailable(why));
@@ -177,13 +183,15 @@ fn admit<'t>(
             return (reply, None);
         }
     }
-    if request.prove {
+    if let Some(few) = proof {
         let metas = variants(op);
         let Some(meta) = metas.iter().find(|m| m.name == contestant.variant) else {
             reply.refused = Some(Refusal::Unavailable("no variant of the name".to_owned()));
             return (reply, None);
         };
-        match prove(work.as_mut(), Claim::of(meta), request.cell.dim) {
+        let proven = bind(op, &contestant.variant, few)
+            .and_then(|mut work| prove(work.as_mut(), Claim::of(meta), dim));
+        match proven {
             Ok(executed) => reply.ran_level = executed.map(|e| e.name().to_owned()),
             Err(why) => {
                 reply.refused = Some(Refusal::Wrong(why));
@@ -192,6 +200,18 @@ fn admit<'t>(
         }
     }
     (reply, Some(work))
+}
+
+/// A variant of ours, or one from outside, over the operands of `trial`.
+fn bind<'t>(
+    op: &dyn AnyOp,
+    variant: &str,
+    trial: &'t dyn Trial,
+) -> Result<Box<dyn Work + 't>, String> {
+    match outside::bind(op, variant, trial) {
+        Some(outsider) => outsider,
+        None => trial.bind(variant).map_err(|e| e.to_string()),
+    }
 }
 
 /// Checks evenly spread windows against the oracle; the largest error in ulp.

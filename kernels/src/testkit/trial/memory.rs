@@ -54,7 +54,13 @@ impl<T: Element> Heap<T> {
             start.checked_add(len).and_then(|n| n.checked_mul(size_of::<T>())).ok_or(too_large)?;
         let mut lines = if bytes >= LARGE { SPARE.with(RefCell::take) } else { Vec::new() };
         let count = bytes.div_ceil(LINE);
-        lines.try_reserve_exact(count.saturating_sub(lines.len())).map_err(|_| too_large)?;
+        // Sets of other dimensions differ by less than a row: all shall fit the same memory.
+        let room = if bytes >= LARGE { count.next_multiple_of(LARGE / LINE) } else { count };
+        if lines.capacity() < room {
+            // Not grown: that would copy what nobody wants.
+            lines = Vec::new();
+            lines.try_reserve_exact(room).map_err(|_| too_large)?;
+        }
         lines.resize(count, Line([0; LINE]));
         Ok(Self { lines, start, len, element: PhantomData })
     }
