@@ -25,6 +25,8 @@ pub(crate) enum Verb {
     Bench(BenchArgs),
     /// List the registry: op, variant, level, technique, available here, winner where
     Kernels(KernelsArgs),
+    /// Show the code of a kernel as it ran: hot loop, accumulators, calls, predictions
+    Asm(AsmArgs),
     /// Check every available variant against the f64 oracle
     Verify(VerifyArgs),
     /// Check the timing method itself: identical kernels, planted slow-downs, spikes, drift
@@ -256,6 +258,30 @@ pub(crate) enum DataVerb {
         #[arg(long, value_name = "N", default_value_t = 100)]
         queries: usize,
     },
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  cargo xtask asm f32/l2sq/pair#avx512-x4
+  cargo xtask asm i8/dot/scan#avx512vnni-r4 --dim 128 --mca znver4,znver5,sapphirerapids
+  cargo xtask asm --check")]
+pub(crate) struct AsmArgs {
+    /// op#variant
+    #[arg(required_unless_present = "check")]
+    pub(crate) kernel: Option<String>,
+    /// Elements of a vector; sub-quantisers for product quantisation
+    #[arg(long, value_name = "N", default_value_t = 768)]
+    pub(crate) dim: usize,
+    /// CPUs for which llvm-mca predicts the body's cycles
+    #[arg(long, value_delimiter = ',', value_name = "CPU")]
+    pub(crate) mca: Vec<String>,
+    /// Look at every winner of this CPU: no call in the hot loop
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,6 @@
 //! The verbs, one file each.
 
+mod asm;
 mod bench;
 mod data;
 mod env;
@@ -24,6 +25,7 @@ use crate::stop::{INTERRUPTED, Stop};
 /// Does what the command line says.
 pub(crate) fn run(verb: Verb) -> Result<(), Stop> {
     match verb {
+        Verb::Asm(args) => asm::run(&args),
         Verb::Bench(args) => bench::run(&args),
         Verb::Kernels(args) => kernels::run(&args),
         Verb::Verify(args) => verify::run(&args),

@@ -5,6 +5,7 @@
 //! of ours, [`store`] keeps finished cells safe, and [`selftest`] measures the harness itself. METHODOLOGY.md has the
 //! reasons, BIAS.md what the timing favours.
 
+pub mod asm;
 pub mod baseline;
 pub mod builds;
 pub mod data;

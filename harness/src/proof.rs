@@ -217,7 +217,7 @@ impl Seen {
 }
 
 /// Where this program's own instructions lie; empty where the system does not say.
-fn own_code() -> Vec<Range<u64>> {
+pub(crate) fn own_code() -> Vec<Range<u64>> {
     let (Ok(maps), Ok(program)) =
         (std::fs::read_to_string("/proc/self/maps"), std::env::current_exe())
     else {

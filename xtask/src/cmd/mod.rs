@@ -59,6 +59,11 @@ const VERBS: &[Verb] = &[
         action: Harness,
     },
     Verb {
+        name: "asm",
+        about: "the code of a kernel as it ran: hot loop, accumulators, calls, llvm-mca",
+        action: Harness,
+    },
+    Verb {
         name: "selftest",
         about: "check the timing method itself: A/A, injected slow-downs, drift",
         action: Harness,
