@@ -65,6 +65,9 @@ pub enum InputError {
     },
     /// No kernel can be had: a forced one is unknown or not of this CPU.
     Kernel(BindError),
+    /// No graph can be had.
+    #[cfg(feature = "hnsw")]
+    Hnsw(crate::HnswError),
 }
 
 impl fmt::Display for InputError {
@@ -81,6 +84,8 @@ impl fmt::Display for InputError {
                  or replace the value"
             ),
             Self::Kernel(e) => write!(f, "{e}"),
+            #[cfg(feature = "hnsw")]
+            Self::Hnsw(e) => write!(f, "{e}"),
         }
     }
 }
@@ -89,6 +94,8 @@ impl std::error::Error for InputError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Kernel(e) => Some(e),
+            #[cfg(feature = "hnsw")]
+            Self::Hnsw(e) => Some(e),
             _ => None,
         }
     }

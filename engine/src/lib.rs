@@ -23,12 +23,18 @@ mod error;
 mod index;
 pub mod io;
 mod metric;
+mod order;
 pub mod scorer;
 mod topk;
+mod unit;
 
 pub use annvil_kernels::{
     AlignedRows, BindError, Element, FORCE_VAR, Forced, LayoutError, RowsRef,
 };
 pub use error::{InputError, QueryError};
+#[cfg(feature = "hnsw")]
+pub use index::hnsw::{
+    Graph, GraphParts, GraphReport, Hnsw, HnswError, HnswOptions, HnswScratch, PartsError, Scratch,
+};
 pub use index::{Flat, Neighbor};
 pub use metric::{Metric, UnknownMetric};

@@ -6,6 +6,8 @@
 //! comparison exact: -0 equals 0, and a NaN (which finite vectors give only when a sum overflows to
 //! infinity on both sides) is farther than everything.
 
+use crate::order::{key, unpack};
+
 /// Ranks looked at together.
 const LANES: usize = 16;
 
@@ -80,26 +82,6 @@ impl TopK {
         self.threshold = unpack(*worst).1;
         self.keys.truncate(self.k);
     }
-}
-
-/// Rank and row as one integer that orders like (rank, row).
-fn key(rank: f32, id: u32) -> u64 {
-    // Adding zero turns -0 into 0; for any other value it changes nothing.
-    let bits = (rank + 0.0).to_bits();
-    // A float's bits order like an integer's once negatives are inverted and positives moved above.
-    let ordered = match bits >> 31 {
-        _ if rank.is_nan() => u32::MAX,
-        0 => bits | 1 << 31,
-        _ => !bits,
-    };
-    u64::from(ordered) << 32 | u64::from(id)
-}
-
-/// The row and rank of a key.
-fn unpack(key: u64) -> (u32, f32) {
-    let ordered = (key >> 32) as u32;
-    let bits = if ordered >> 31 == 1 { ordered & !(1 << 31) } else { !ordered };
-    (key as u32, f32::from_bits(bits))
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use super::Neighbor;
 use crate::error::{InputError, QueryError, first_not_finite};
 use crate::metric::Metric;
 use crate::topk::TopK;
+use crate::unit::scale_to_unit;
 
 /// Most rows of a block: 4 KiB of values.
 const BLOCK_ROWS: usize = 1024;
@@ -76,8 +77,7 @@ impl Flat {
             F32Kernels::forced(metric.kernel(), rows.dim(), forced).map_err(InputError::Kernel)?;
         if metric == Metric::Cosine {
             for i in 0..rows.len() {
-                let unit = to_unit(&kernels, rows.row(i));
-                rows.row_mut(i).copy_from_slice(&unit);
+                scale_to_unit(&kernels.norm_sq, rows.row_mut(i));
             }
         }
         Ok(Self { metric, rows, kernels })
@@ -260,7 +260,11 @@ impl Flat {
             return Err(QueryError::NotFinite { query, position, value });
         }
         Ok(match self.metric {
-            Metric::Cosine => Cow::Owned(to_unit(&self.kernels, vector)),
+            Metric::Cosine => {
+                let mut unit = vector.to_vec();
+                scale_to_unit(&self.kernels.norm_sq, &mut unit);
+                Cow::Owned(unit)
+            }
             Metric::L2 | Metric::Dot | Metric::L1 | Metric::Linf => Cow::Borrowed(vector),
         })
     }
@@ -268,24 +272,4 @@ impl Flat {
     fn prepare_all<'a>(&self, queries: RowsRef<'a, f32>) -> Result<Vec<Prepared<'a>>, QueryError> {
         (0..queries.len()).map(|i| self.prepare(i, queries.row(i))).collect()
     }
-}
-
-/// The vector divided by its norm; a zero vector stays zero, which gives every cosine distance the
-/// value 1 that it must have.
-fn to_unit(kernels: &F32Kernels, vector: &[f32]) -> Vec<f32> {
-    let times = |by: f64| vector.iter().map(|&v| (f64::from(v) * by) as f32).collect::<Vec<_>>();
-    let inverse_norm = |v: &[f32]| 1.0 / f64::from(kernels.norm_sq.call(v)).sqrt();
-    // Squares of very small or large elements leave f32: then bring the largest near 1 first, by a
-    // power of two, which changes no direction.
-    let norm_sq = kernels.norm_sq.call(vector);
-    if (1e-30..=1e30).contains(&norm_sq) {
-        return times(inverse_norm(vector));
-    }
-    let largest = vector.iter().fold(0.0f32, |m, v| m.max(v.abs()));
-    if largest == 0.0 {
-        return vector.to_vec();
-    }
-    let scale = (-f64::from(largest).log2().floor()).exp2();
-    let scaled = times(scale);
-    times(scale * inverse_norm(&scaled))
 }

@@ -1,6 +1,8 @@
 //! Structures that answer nearest-neighbour queries.
 
 mod flat;
+#[cfg(feature = "hnsw")]
+pub(crate) mod hnsw;
 
 pub use flat::Flat;
 

@@ -25,6 +25,7 @@ macro_rules! technique {
                 }
 
                 #[cfg(not(feature = $feature))]
+                #[allow(clippy::extra_unused_type_parameters, reason = "those of the row that is there")]
                 pub(in crate::ops::int8) const fn $row<O: Op, F $(, $n)?>() -> Variant<O> {
                     Variant::absent(stringify!($module), Level::Scalar, Technique::$technique, $why)
                 }
