@@ -23,6 +23,8 @@ mod error;
 mod index;
 pub mod io;
 mod metric;
+#[cfg(feature = "pq")]
+pub mod quant;
 pub mod scorer;
 mod topk;
 
@@ -30,5 +32,5 @@ pub use annvil_kernels::{
     AlignedRows, BindError, Element, FORCE_VAR, Forced, LayoutError, RowsRef,
 };
 pub use error::{InputError, QueryError};
-pub use index::{Flat, Neighbor};
+pub use index::{Flat, Neighbor, exact};
 pub use metric::{Metric, UnknownMetric};
