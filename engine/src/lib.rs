@@ -24,6 +24,8 @@ mod index;
 pub mod io;
 mod metric;
 mod order;
+#[cfg(feature = "pq")]
+pub mod quant;
 pub mod scorer;
 mod topk;
 mod unit;
@@ -36,5 +38,5 @@ pub use error::{InputError, QueryError};
 pub use index::hnsw::{
     Graph, GraphParts, GraphReport, Hnsw, HnswError, HnswOptions, HnswScratch, PartsError, Scratch,
 };
-pub use index::{Flat, Neighbor};
+pub use index::{Flat, Neighbor, exact};
 pub use metric::{Metric, UnknownMetric};

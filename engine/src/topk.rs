@@ -57,6 +57,58 @@ impl TopK {
         }
     }
 
+    /// Offers `ranks[j]` for row `first + j` where `accept` takes it: asked only if the rank would do.
+    pub(crate) fn offer_accepted(
+        &mut self,
+        first: u32,
+        ranks: &[f32],
+        accept: &(impl Fn(u32) -> bool + ?Sized),
+    ) {
+        let mut from = first;
+        for group in ranks.chunks(LANES) {
+            if self.any_passes(group) {
+                for (&rank, row) in group.iter().zip(from..) {
+                    if self.passes(rank) && accept(row) {
+                        self.push(rank, row);
+                    }
+                }
+            }
+            from = from.wrapping_add(group.len() as u32);
+        }
+    }
+
+    /// Offers `ranks[j]` for row `rows[j]`.
+    pub(crate) fn offer_listed(&mut self, rows: &[u32], ranks: &[f32]) {
+        for (rows, group) in rows.chunks(LANES).zip(ranks.chunks(LANES)) {
+            if self.any_passes(group) {
+                for (&rank, &row) in group.iter().zip(rows) {
+                    if self.passes(rank) {
+                        self.push(rank, row);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether a rank may be among the k smallest. Written as "not above" so that NaN ranks and the
+    /// unset threshold pass.
+    fn passes(&self, rank: f32) -> bool {
+        (rank > self.threshold) as u32 == 0 && self.k > 0
+    }
+
+    /// Whether one of a few does, without a branch for each.
+    fn any_passes(&self, ranks: &[f32]) -> bool {
+        let threshold = self.threshold;
+        ranks.iter().fold(false, |any, &rank| any | ((rank > threshold) as u32 == 0))
+    }
+
+    fn push(&mut self, rank: f32, row: u32) {
+        self.keys.push(key(rank, row));
+        if self.keys.len() >= self.limit {
+            self.prune();
+        }
+    }
+
     /// Takes over what another collected, over other rows.
     #[cfg_attr(not(feature = "parallel"), expect(dead_code, reason = "one worker merges nothing"))]
     pub(crate) fn merge(&mut self, other: &Self) {

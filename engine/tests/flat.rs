@@ -123,6 +123,37 @@ mod parallel {
 }
 
 #[test]
+fn batches_of_every_size_find_what_single_searches_find() {
+    let mut state = 1u32;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32 / 8e6 - 1.0
+    };
+    let dim = 37;
+    let rows: Vec<f32> = (0..1_500 * dim).map(|_| next()).collect();
+    let queries: Vec<f32> = (0..150 * dim).map(|_| next()).collect();
+    let rows = AlignedRows::from_packed(&rows, dim).unwrap();
+    let queries = AlignedRows::from_packed(&queries, dim).unwrap();
+    for metric in Metric::ALL {
+        let index = Flat::new(rows.clone(), metric).unwrap();
+        for count in (0..=35).chain([63, 64, 65, 70, 80, 129, 150]) {
+            let ask = queries.view().slice(0, count);
+            let found = index.search_batch(ask, 10).unwrap();
+            assert_eq!(found.len(), count);
+            for (i, found) in found.iter().enumerate() {
+                check(metric, &rows, ask.row(i), 10, found);
+            }
+            #[cfg(feature = "parallel")]
+            for threads in [2, 3, 5] {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                let shared = index.search_batch_in(&pool, ask, 10).unwrap();
+                assert_eq!(shared, found, "{count} queries on {threads} threads");
+            }
+        }
+    }
+}
+
+#[test]
 fn kernels_can_be_forced_and_an_unknown_one_is_refused() {
     let data: Vec<f32> = (0..900).map(|i| ((i * 37) % 101) as f32 - 50.0).collect();
     let rows = AlignedRows::from_packed(&data, 30).unwrap();

@@ -111,10 +111,9 @@ impl<'a, T> RowsRef<'a, T> {
     }
 
     /// All elements of all rows, if there is no gap between rows.
-    #[allow(dead_code, reason = "not every architecture has kernels that ask")]
     #[inline(always)]
     #[must_use]
-    pub(crate) fn contiguous(&self) -> Option<&'a [T]> {
+    pub fn contiguous(&self) -> Option<&'a [T]> {
         (self.stride == self.dim).then_some(self.data)
     }
 
@@ -129,6 +128,18 @@ impl<'a, T> RowsRef<'a, T> {
         // Elements without a size may be so many that the end behind the last pad is no number.
         let start = from.saturating_mul(self.stride).min(end);
         Self { data: &self.data[start..end], len: to - from, ..*self }
+    }
+
+    /// The elements `from..to` of every row, as rows: nothing is copied.
+    ///
+    /// # Panics
+    /// If `from > to` or `to > self.dim()`.
+    #[must_use]
+    pub fn columns(&self, from: usize, to: usize) -> Self {
+        assert!(from <= to && to <= self.dim, "columns {from}..{to} of {}", self.dim);
+        // The last row may have no pad: what is left of it is as long as it was, less `from`.
+        let data = &self.data[from.min(self.data.len())..];
+        Self { data, dim: to - from, ..*self }
     }
 }
 
@@ -448,6 +459,26 @@ mod tests {
         assert_eq!((rows.len(), rows.row(0), rows.row(1)), (2, &[1, 2][..], &[3, 4][..]));
         assert_eq!(rows.slice(1, 2).row(0), [3, 4]);
         assert!(rows.slice(2, 2).is_empty());
+    }
+
+    #[test]
+    fn columns_are_rows_of_the_same_memory() {
+        let data = [1, 2, 3, 0, 4, 5, 6];
+        let rows = RowsRef::new(&data, 3, 4).unwrap();
+        let right = rows.columns(1, 3);
+        assert_eq!((right.row(0), right.row(1)), (&[2, 3][..], &[5, 6][..]));
+        assert_eq!((right.len(), right.dim(), right.stride()), (2, 2, 4));
+        assert_eq!(right.slice(1, 2).row(0), [5, 6]);
+        assert_eq!(right.columns(1, 2).row(1), [6]);
+        assert_eq!(right.slice(0, 1).columns(2, 2).row(0), []);
+        assert!(rows.slice(2, 2).columns(3, 3).is_empty());
+        assert!(right.contiguous().is_none());
+    }
+
+    #[test]
+    #[should_panic(expected = "columns 1..4 of 3")]
+    fn columns_past_the_end_panic() {
+        let _ = RowsRef::packed(&[1, 2, 3], 3).unwrap().columns(1, 4);
     }
 
     #[test]

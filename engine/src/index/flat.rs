@@ -14,6 +14,7 @@ use std::borrow::Cow;
 use annvil_kernels::{AlignedRows, Bound, F32Kernels, Forced, RowsRef, Scan};
 
 use super::Neighbor;
+use super::batch::{self, Tiles};
 use crate::error::{InputError, QueryError, first_not_finite};
 use crate::metric::Metric;
 use crate::topk::TopK;
@@ -27,9 +28,6 @@ const BLOCK_BYTES: usize = 256 << 10;
 /// cache on current machines. Beyond it, reading several rows side by side loses to one after the
 /// other.
 const STREAM_BYTES: usize = 1 << 20;
-/// Queries that share a block of rows: their top-k buffers must stay in the cache with it.
-const GROUP: usize = 16;
-
 /// Every row, compared with every query. The answers are the exact ones, up to the rounding of f32.
 ///
 /// Rows are numbered from 0 in the order given. With equal distances the lower number comes first,
@@ -41,6 +39,7 @@ pub struct Flat {
     /// As given; for cosine, unit rows and zero rows.
     rows: AlignedRows,
     kernels: F32Kernels,
+    tiles: Option<Tiles>,
 }
 
 /// A query that was checked; for cosine, brought to unit length.
@@ -75,12 +74,13 @@ impl Flat {
         }
         let kernels =
             F32Kernels::forced(metric.kernel(), rows.dim(), forced).map_err(InputError::Kernel)?;
+        let tiles = Tiles::new(metric, rows.dim(), forced).map_err(InputError::Kernel)?;
         if metric == Metric::Cosine {
             for i in 0..rows.len() {
                 scale_to_unit(&kernels.norm_sq, rows.row_mut(i));
             }
         }
-        Ok(Self { metric, rows, kernels })
+        Ok(Self { metric, rows, kernels, tiles })
     }
 
     /// How many rows.
@@ -108,11 +108,15 @@ impl Flat {
     }
 
     /// Coordinates of the kernel that walks the rows, for records and reports; `batch` is for
-    /// [`Flat::search_batch`], which keeps a block of rows in the cache.
+    /// [`Flat::search_batch`] of many queries.
     #[must_use]
     pub fn kernel(&self, batch: bool) -> String {
-        let driver = if batch { &self.kernels.scan_cached } else { self.driver() };
-        format!("f32/{}/scan#{}", self.metric.kernel(), driver.name())
+        let metric = self.metric.kernel();
+        match &self.tiles {
+            Some(tiles) if batch => format!("f32/{metric}/tile#{}", tiles.name()),
+            None if batch => format!("f32/{metric}/scan#{}", self.kernels.scan_cached.name()),
+            _ => format!("f32/{metric}/scan#{}", self.driver().name()),
+        }
     }
 
     /// The `k` nearest rows, nearest first: all of them if there are fewer, none if `k` is 0. On
@@ -142,21 +146,14 @@ impl Flat {
         use rayon::prelude::*;
 
         let query = self.prepare(0, query)?;
-        // Whole blocks, so that each row is computed in the same company as in a serial search: a
-        // kernel may sum the rows at a block's end in another order.
-        let blocks = self.len().div_ceil(self.block_rows());
-        let parts = pool.current_num_threads().min(blocks).max(1);
-        let part = blocks.div_ceil(parts) * self.block_rows();
+        let parts = self.parts(pool.current_num_threads());
         let tops: Vec<TopK> = pool.install(|| {
-            (0..parts)
-                .into_par_iter()
-                .map(|i| {
-                    let (from, to) = ((i * part).min(self.len()), ((i + 1) * part).min(self.len()));
-                    let mut top = TopK::new(k, to - from);
-                    self.scan(self.driver(), &query, from, to, &mut top);
-                    top
-                })
-                .collect()
+            let one = |(from, to)| {
+                let mut top = TopK::new(k, to - from);
+                self.scan(self.driver(), &query, from, to, &mut top);
+                top
+            };
+            parts.into_par_iter().map(one).collect()
         });
         let mut all = TopK::new(k, self.len());
         for top in &tops {
@@ -166,9 +163,10 @@ impl Flat {
     }
 
     /// [`Flat::search`] for each row of `queries`, in their order. Queries share each block of rows
-    /// while it is in the cache, so this is faster than as many single searches once the rows are
-    /// not. The kernel for rows in a cache may sum in another order than a single search's, so
-    /// distances may differ in their last bits. On the calling thread.
+    /// while it is in the cache; for L2, dot and cosine, panels of 16 go through the tile kernel,
+    /// which is several times as fast as so many single searches. Another kernel may sum in another
+    /// order than a single search's, so distances may differ in their last bits. On the calling
+    /// thread.
     ///
     /// # Errors
     /// As [`Flat::search`], naming the first query at fault.
@@ -177,12 +175,18 @@ impl Flat {
         queries: RowsRef<'_, f32>,
         k: usize,
     ) -> Result<Vec<Vec<Neighbor>>, QueryError> {
+        // Nobody to share a block with.
+        if queries.len() == 1 {
+            return Ok(vec![self.search(queries.row(0), k)?]);
+        }
         let queries = self.prepare_all(queries)?;
-        Ok(queries.chunks(GROUP).flat_map(|group| self.search_group(group, k)).collect())
+        let groups = queries.chunks(batch::GROUP);
+        let tops = groups.flat_map(|group| self.scan_group(group, k, 0, self.len())).collect();
+        Ok(self.finish_all(tops))
     }
 
-    /// As [`Flat::search_batch`], groups of queries shared by the threads of `pool`. The answer is
-    /// the same.
+    /// As [`Flat::search_batch`], shared by the threads of `pool`: whole panels of queries where
+    /// there is one for each thread, contiguous parts of the rows where not. The answer is the same.
     ///
     /// # Errors
     /// As [`Flat::search_batch`].
@@ -195,23 +199,67 @@ impl Flat {
     ) -> Result<Vec<Vec<Neighbor>>, QueryError> {
         use rayon::prelude::*;
 
+        if queries.len() == 1 {
+            return Ok(vec![self.search_in(pool, queries.row(0), k)?]);
+        }
         let queries = self.prepare_all(queries)?;
-        let group = queries.len().div_ceil(pool.current_num_threads()).clamp(1, GROUP);
-        Ok(pool.install(|| {
-            queries.par_chunks(group).flat_map_iter(|group| self.search_group(group, k)).collect()
-        }))
+        let threads = pool.current_num_threads();
+        let panels = queries.len().div_ceil(batch::PANEL);
+        if panels >= threads {
+            let group = panels.div_ceil(threads) * batch::PANEL;
+            let group = group.clamp(batch::PANEL, batch::GROUP);
+            let tops = pool.install(|| {
+                let groups = queries.par_chunks(group);
+                groups.flat_map_iter(|group| self.scan_group(group, k, 0, self.len())).collect()
+            });
+            return Ok(self.finish_all(tops));
+        }
+        let parts: Vec<Vec<TopK>> = pool.install(|| {
+            let parts = self.parts(threads);
+            parts.into_par_iter().map(|(from, to)| self.scan_group(&queries, k, from, to)).collect()
+        });
+        let mut all: Vec<TopK> = queries.iter().map(|_| TopK::new(k, self.len())).collect();
+        for part in &parts {
+            all.iter_mut().zip(part).for_each(|(all, top)| all.merge(top));
+        }
+        Ok(self.finish_all(all))
     }
 
-    /// Several queries over all rows, block by block.
-    fn search_group(&self, group: &[Prepared<'_>], k: usize) -> Vec<Vec<Neighbor>> {
-        let mut tops: Vec<TopK> = group.iter().map(|_| TopK::new(k, self.len())).collect();
+    /// Several queries over the rows `from..to`, block by block.
+    fn scan_group(&self, group: &[Prepared<'_>], k: usize, from: usize, to: usize) -> Vec<TopK> {
+        let mut tops: Vec<TopK> = group.iter().map(|_| TopK::new(k, to - from)).collect();
+        let tiled = self.tiles.as_ref().map_or(0, |tiles| tiles.take(group.len()));
+        let mut panel = self.tiles.as_ref().map(|tiles| tiles.panel(&group[..tiled]));
         let block = self.block_rows();
-        for from in (0..self.len()).step_by(block) {
-            let to = (from + block).min(self.len());
-            for (query, top) in group.iter().zip(&mut tops) {
-                self.scan(&self.kernels.scan_cached, query, from, to, top);
+        for start in (from..to).step_by(block) {
+            let end = (start + block).min(to);
+            let (tiled, others) = tops.split_at_mut(tiled);
+            if let (Some(tiles), Some(panel)) = (&self.tiles, &mut panel)
+                && !tiled.is_empty()
+            {
+                let rows = self.rows.view().slice(start, end);
+                tiles.scan(self.metric, panel, rows, start as u32, tiled);
+            }
+            for (query, top) in group[tiled.len()..].iter().zip(others) {
+                self.scan(&self.kernels.scan_cached, query, start, end, top);
             }
         }
+        tops
+    }
+
+    /// The rows in as many parts as there are threads, or fewer: whole blocks each, so that each
+    /// row is computed in the same company as in a serial search. A kernel may sum the rows at a
+    /// block's end in another order.
+    #[cfg(feature = "parallel")]
+    fn parts(&self, threads: usize) -> Vec<(usize, usize)> {
+        let blocks = self.len().div_ceil(self.block_rows());
+        let parts = threads.min(blocks).max(1);
+        let part = blocks.div_ceil(parts) * self.block_rows();
+        let end = |i: usize| (i * part).min(self.len());
+        (0..parts).map(|i| (end(i), end(i + 1))).collect()
+    }
+
+    fn finish_all(&self, tops: Vec<TopK>) -> Vec<Vec<Neighbor>> {
         tops.into_iter().map(|top| self.finish(top)).collect()
     }
 

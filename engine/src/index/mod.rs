@@ -1,5 +1,7 @@
 //! Structures that answer nearest-neighbour queries.
 
+mod batch;
+pub mod exact;
 mod flat;
 #[cfg(feature = "hnsw")]
 pub(crate) mod hnsw;

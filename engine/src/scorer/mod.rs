@@ -13,8 +13,12 @@
 //! ```
 
 mod f32;
+#[cfg(feature = "pq")]
+mod pq;
 
 pub use f32::F32Rows;
+#[cfg(feature = "pq")]
+pub use pq::{PqQuery, PqRows};
 
 use annvil_kernels::LayoutError;
 
