@@ -38,7 +38,7 @@ mod shape;
 pub mod testkit;
 pub mod winners;
 
-pub use isa::Level;
+pub use isa::{Level, prefetch};
 pub use kernel::{AnyOp, BindError, Bound, Technique, VariantMeta};
 pub use layout::{AlignedRows, Element, LayoutError, RowsRef};
 pub use layout_block::{AlignedBlocks, BLOCK, BlocksRef};

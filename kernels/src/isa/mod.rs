@@ -6,6 +6,7 @@ pub(crate) mod avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx512;
 pub(crate) mod bits;
+mod fetch;
 pub(crate) mod half;
 pub(crate) mod int4;
 pub(crate) mod int8;
@@ -26,6 +27,8 @@ pub(crate) mod sse42;
 pub(crate) mod tokens;
 
 use core::fmt;
+
+pub use fetch::prefetch;
 
 /// An instruction-set level: a named set of CPU features that comes as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

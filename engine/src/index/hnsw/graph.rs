@@ -211,6 +211,10 @@ impl Graph {
         while let Some(slot) = pool.next() {
             slots.clear();
             slots.extend(self.links.of(slot, layer).filter(|&to| visited.insert(to)));
+            // Most often the next to be expanded: its links come while these rows are compared.
+            if let Some(next) = pool.peek() {
+                self.links.prefetch(next);
+            }
             ranks.resize(slots.len(), 0.0);
             rows.score_ids(query, slots, ranks);
             (*hops, *scored) = (*hops + 1, *scored + slots.len());

@@ -5,6 +5,8 @@
 //! upper     |  layer 1  |  layer 2  | ...           m places a layer, for the few nodes that have any
 //! ```
 
+use annvil_kernels::prefetch;
+
 use super::options::HnswError;
 
 /// A place without a link.
@@ -84,6 +86,15 @@ impl Links {
         };
         let base = base.iter().flat_map(|line| line.0.iter());
         base.chain(upper).copied().take_while(|&to| to != NONE)
+    }
+
+    /// Asks for the links of a node on layer 0: it will be expanded soon.
+    #[inline]
+    pub(super) fn prefetch(&self, slot: u32) {
+        let each = self.lines_each();
+        for line in self.lines.iter().skip(slot as usize * each).take(each) {
+            prefetch(line);
+        }
     }
 
     fn upper_place(&self, slot: u32, layer: usize) -> usize {

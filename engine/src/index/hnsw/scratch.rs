@@ -91,6 +91,13 @@ impl Pool {
         None
     }
 
+    /// The nearest candidate that was not expanded, if it is known: it may yet be overtaken.
+    #[inline]
+    pub(super) fn peek(&self) -> Option<u32> {
+        let rest = self.entries.get(self.cursor..)?;
+        rest.iter().find(|&e| e & 1 == 0).map(|&e| slot_of(e))
+    }
+
     /// Rank and slot of each, nearest first.
     pub(super) fn iter(&self) -> impl Iterator<Item = (f32, u32)> + '_ {
         self.entries.iter().map(|&e| (rank_of(e), slot_of(e)))
