@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use annvil_kernels::BindError;
+
 /// How near two vectors are. Every distance is smaller for a nearer vector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Metric {
@@ -16,11 +18,16 @@ pub enum Metric {
     L1,
     /// The largest absolute difference. At least 0.
     Linf,
+    /// The number of elements of which one is above 0 and the other is not.
+    Hamming,
 }
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 5] = [Self::L2, Self::Dot, Self::Cosine, Self::L1, Self::Linf];
+    pub const ALL: [Self; 6] =
+        [Self::L2, Self::Dot, Self::Cosine, Self::L1, Self::Linf, Self::Hamming];
+    /// The metrics of numbers: those that rows of `f32` are compared by.
+    pub const DENSE: [Self; 5] = [Self::L2, Self::Dot, Self::Cosine, Self::L1, Self::Linf];
 
     /// The name used on command lines and in records.
     #[must_use]
@@ -31,17 +38,22 @@ impl Metric {
             Self::Cosine => "cosine",
             Self::L1 => "l1",
             Self::Linf => "linf",
+            Self::Hamming => "hamming",
         }
     }
 
-    /// The kernels that compute this metric's values; cosine's is the inner product of unit vectors.
-    pub(crate) fn kernel(self) -> annvil_kernels::Metric {
-        match self {
+    /// The kernels that compute this metric's values of rows of `f32`; cosine's is the inner product
+    /// of unit vectors. Signs are compared as bits.
+    pub(crate) fn kernel(self) -> Result<annvil_kernels::Metric, BindError> {
+        Ok(match self {
             Self::L2 => annvil_kernels::Metric::L2Sq,
             Self::Dot | Self::Cosine => annvil_kernels::Metric::Dot,
             Self::L1 => annvil_kernels::Metric::L1,
             Self::Linf => annvil_kernels::Metric::Linf,
-        }
+            Self::Hamming => {
+                return Err(BindError::UnknownOp { path: "f32/hamming/scan".to_owned() });
+            }
+        })
     }
 
     /// Turns kernel values into ranks, in place: what is compared while searching. Smaller is
@@ -51,7 +63,7 @@ impl Metric {
             Self::Dot => values.iter_mut().for_each(|v| *v = -*v),
             // Rounding may leave a value just outside the range that the metric has.
             Self::Cosine => values.iter_mut().for_each(|v| *v = (1.0 - *v).clamp(0.0, 2.0)),
-            Self::L2 | Self::L1 | Self::Linf => {}
+            Self::L2 | Self::L1 | Self::Linf | Self::Hamming => {}
         }
     }
 
@@ -59,7 +71,7 @@ impl Metric {
     pub(crate) fn distance(self, rank: f32) -> f32 {
         match self {
             Self::L2 => rank.sqrt(),
-            Self::Dot | Self::Cosine | Self::L1 | Self::Linf => rank,
+            Self::Dot | Self::Cosine | Self::L1 | Self::Linf | Self::Hamming => rank,
         }
     }
 }
@@ -76,7 +88,7 @@ pub struct UnknownMetric;
 
 impl fmt::Display for UnknownMetric {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("unknown metric; give one of l2, dot, cosine, l1, linf")
+        f.write_str("unknown metric; give one of l2, dot, cosine, l1, linf, hamming")
     }
 }
 

@@ -79,7 +79,7 @@ fn member(metric: Metric, centre: &[f64], t: f64, random: &mut Random) -> (Vec<f
     let mut row = centre.to_vec();
     let axis = random.below(row.len());
     match metric {
-        Metric::L2 | Metric::L1 | Metric::Linf => {
+        Metric::L2 | Metric::L1 | Metric::Linf | Metric::Hamming => {
             row[axis] += if random.below(2) == 0 { t } else { -t };
             (row, t)
         }

@@ -133,7 +133,7 @@ fn first_wrong(
     // Dot and cosine are differences of larger numbers: their rounding is that of the norms, 1.
     let floor = match metric {
         Metric::Dot | Metric::Cosine => 2e-6,
-        Metric::L2 | Metric::L1 | Metric::Linf => 1e-6,
+        Metric::L2 | Metric::L1 | Metric::Linf | Metric::Hamming => 1e-6,
     };
     (0..truth.len()).find(|&place| {
         let Some(n) = found.get(place) else { return true };

@@ -49,7 +49,7 @@ impl Tiles {
         let path = match metric {
             Metric::L2 => "f32/l2sq/tile",
             Metric::Dot | Metric::Cosine => "f32/dot/tile",
-            Metric::L1 | Metric::Linf => return Ok(None),
+            Metric::L1 | Metric::Linf | Metric::Hamming => return Ok(None),
         };
         let kernel: Bound<Tile> = resolve(path, dim, Residence::Cache, forced)?;
         Ok((kernel.level() != Level::Scalar).then_some(Self(kernel)))

@@ -72,8 +72,10 @@ impl Flat {
                 return Err(InputError::NotFinite { row, position, value });
             }
         }
-        let kernels =
-            F32Kernels::forced(metric.kernel(), rows.dim(), forced).map_err(InputError::Kernel)?;
+        let kernels = metric
+            .kernel()
+            .and_then(|m| F32Kernels::forced(m, rows.dim(), forced))
+            .map_err(InputError::Kernel)?;
         let tiles = Tiles::new(metric, rows.dim(), forced).map_err(InputError::Kernel)?;
         if metric == Metric::Cosine {
             for i in 0..rows.len() {
@@ -111,7 +113,8 @@ impl Flat {
     /// [`Flat::search_batch`] of many queries.
     #[must_use]
     pub fn kernel(&self, batch: bool) -> String {
-        let metric = self.metric.kernel();
+        // `new` refused a metric without kernels.
+        let metric = self.metric.kernel().map_or("", annvil_kernels::Metric::name);
         match &self.tiles {
             Some(tiles) if batch => format!("f32/{metric}/tile#{}", tiles.name()),
             None if batch => format!("f32/{metric}/scan#{}", self.kernels.scan_cached.name()),
@@ -313,7 +316,9 @@ impl Flat {
                 scale_to_unit(&self.kernels.norm_sq, &mut unit);
                 Cow::Owned(unit)
             }
-            Metric::L2 | Metric::Dot | Metric::L1 | Metric::Linf => Cow::Borrowed(vector),
+            Metric::L2 | Metric::Dot | Metric::L1 | Metric::Linf | Metric::Hamming => {
+                Cow::Borrowed(vector)
+            }
         })
     }
 

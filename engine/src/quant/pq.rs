@@ -316,7 +316,7 @@ impl Pq {
 pub(crate) fn check_metric(metric: Metric) -> Result<(), PqError> {
     match metric {
         Metric::L2 | Metric::Dot | Metric::Cosine => Ok(()),
-        Metric::L1 | Metric::Linf => Err(PqError::Metric { metric }),
+        Metric::L1 | Metric::Linf | Metric::Hamming => Err(PqError::Metric { metric }),
     }
 }
 

@@ -4,11 +4,8 @@ use annvil_kernels::{
     AlignedRows, BindError, Bound, F32Kernels, Forced, Gather, LayoutError, Scan,
 };
 
-use super::{Rows, Scorer};
+use super::{FAR_BYTES, Rows, Scorer};
 use crate::metric::Metric;
-
-/// A set larger than a core's own cache streams from memory: then the kernels that prefetch win.
-const FAR_BYTES: usize = 1 << 20;
 
 /// Rows of `f32`, 64-byte aligned, with the winning kernels for their metric and dimension.
 #[derive(Clone, Debug)]
@@ -24,7 +21,7 @@ impl F32Rows {
     /// # Errors
     /// A forced kernel that is unknown or cannot run on this CPU.
     pub fn new(rows: AlignedRows, metric: Metric, forced: &Forced) -> Result<Self, BindError> {
-        let kernels = F32Kernels::forced(metric.kernel(), rows.dim(), forced)?;
+        let kernels = F32Kernels::forced(metric.kernel()?, rows.dim(), forced)?;
         Ok(Self { metric, rows, kernels })
     }
 

@@ -12,15 +12,40 @@
 //! rows      |r0 |r1 |r2 |r3 |r4 ...       one file an encoding
 //! ```
 
+mod affine;
+mod any;
+mod binary;
+mod error;
 mod f32;
+mod half;
 #[cfg(feature = "pq")]
 mod pq;
+mod range;
+mod rotation;
 
+pub use affine::{Code, CodeQuery, CodeRows, Eight, Four, Int4Rows, Sq8Rows};
+pub use any::{AnyQuery, AnyRows, Encoding};
+pub use binary::{BinaryQuery, BinaryRows};
+pub use error::EncodingError;
 pub use f32::F32Rows;
+pub use half::{Bf16Rows, F16Rows, Half, HalfRows};
 #[cfg(feature = "pq")]
 pub use pq::{PqQuery, PqRows};
 
+pub use range::{CodeRange, RangeOptions};
+pub use rotation::Rotation;
+
 use annvil_kernels::LayoutError;
+
+/// A set larger than a core's own cache comes from farther away: then the kernels that prefetch win.
+const FAR_BYTES: usize = 1 << 20;
+
+/// Bytes from row to row for rows of so many: whole cache lines where that costs an eighth at most,
+/// else so that words of sixteen bytes are not cut.
+fn stride(bytes: usize) -> usize {
+    let lines = bytes.next_multiple_of(64);
+    if lines - bytes <= bytes / 8 { lines } else { bytes.next_multiple_of(16) }
+}
 
 /// Rows that queries can be compared with.
 ///

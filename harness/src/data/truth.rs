@@ -83,6 +83,7 @@ pub fn exact_f64(
                 Metric::Cosine => nearest_of(base, group, k, unit, |a, b| 1.0 - dot(a, b)),
                 Metric::L1 => nearest_of(base, group, k, widen, l1),
                 Metric::Linf => nearest_of(base, group, k, widen, linf),
+                Metric::Hamming => nearest_of(base, group, k, widen, hamming),
             }
         };
         starts.into_par_iter().flat_map_iter(nearest).collect()
@@ -103,7 +104,13 @@ pub(super) fn value_f64(metric: Metric, query: &[f32], row: &[f32]) -> f64 {
         Metric::Cosine => 1.0 - dot(&a, &b),
         Metric::L1 => l1(&a, &b),
         Metric::Linf => linf(&a, &b),
+        Metric::Hamming => hamming(&a, &b),
     }
+}
+
+/// Elements of which one is above 0 and the other is not.
+fn hamming(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).filter(|(x, y)| (**x > 0.0) != (**y > 0.0)).count() as f64
 }
 
 /// The nearest rows of each query of a group, one query's after the other's.
@@ -280,7 +287,7 @@ pub fn recall(
             let scale = match metric {
                 Metric::Dot => norm(query) * norm(row),
                 Metric::Cosine => 1.0,
-                Metric::L2 | Metric::L1 | Metric::Linf => 0.0,
+                Metric::L2 | Metric::L1 | Metric::Linf | Metric::Hamming => 0.0,
             };
             if value_f64(metric, query, row) <= kth + SLACK * kth.abs() + 1e-6 * scale {
                 seen.push(id);

@@ -1,0 +1,274 @@
+//! Every encoding against what its codes stand for, and against the vectors that it stands for.
+
+use annvil::scorer::{AnyQuery, Encoding, Rows, Scorer};
+use annvil::{AlignedRows, Forced, Metric, RowsRef};
+
+const ENCODINGS: [Encoding; 8] = [
+    Encoding::F32,
+    Encoding::F16,
+    Encoding::Bf16,
+    Encoding::SQ8,
+    Encoding::Sq8 { per_dimension: false },
+    Encoding::INT4,
+    Encoding::Int4 { per_dimension: false },
+    Encoding::BINARY,
+];
+
+fn numbers(seed: u64) -> impl FnMut() -> f32 {
+    let mut state = seed;
+    move || {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f32 / (1u64 << 24) as f32 - 0.5
+    }
+}
+
+/// Rows around a few centres; the fourth is zero.
+fn rows(n: usize, dim: usize, metric: Metric) -> AlignedRows {
+    let mut next = numbers(n as u64 * 31 + dim as u64);
+    let centres: Vec<f32> = (0..8 * dim).map(|_| 2.0 * next() + 0.3).collect();
+    let mut rows = AlignedRows::with_capacity(n, dim).unwrap();
+    for i in 0..n {
+        let centre = &centres[(i % 8) * dim..][..dim];
+        let mut row: Vec<f32> = centre.iter().map(|c| c + 0.6 * next()).collect();
+        if i == 3 {
+            row.fill(0.0);
+        }
+        if metric == Metric::Cosine {
+            unit(&mut row);
+        }
+        rows.push(&row).unwrap();
+    }
+    rows
+}
+
+fn unit(row: &mut [f32]) {
+    let norm = row.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt();
+    if norm > 0.0 {
+        row.iter_mut().for_each(|v| *v = (f64::from(*v) / norm) as f32);
+    }
+}
+
+fn oracle(metric: Metric, q: &[f32], x: &[f32]) -> f64 {
+    let pairs = || q.iter().zip(x).map(|(a, b)| (f64::from(*a), f64::from(*b)));
+    let dot: f64 = pairs().map(|(a, b)| a * b).sum();
+    match metric {
+        Metric::L2 => pairs().map(|(a, b)| (a - b) * (a - b)).sum(),
+        Metric::Dot => -dot,
+        Metric::Cosine => 1.0 - dot,
+        _ => unreachable!("not asked for"),
+    }
+}
+
+/// How far a rank may be from that of what the code stands for: the query's own rounding, to signed
+/// bytes for integers and to sixteen bits for none; bits estimate an angle and promise no bound.
+fn bound(encoding: Encoding, metric: Metric, q: &[f32], x: &[f32]) -> f64 {
+    let norm = |v: &[f32]| v.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt();
+    let rounding = 1e-5 * (1.0 + norm(q) * norm(x) + norm(q).powi(2) + norm(x).powi(2));
+    match encoding {
+        Encoding::F32 | Encoding::F16 | Encoding::Bf16 => rounding,
+        // Half a step of 127 in every element of the query at the worst; twice that for L2. Steps are
+        // of query times scale, so the error is weighed by codes up to 255: bounded by the range.
+        _ => {
+            let largest = q.iter().fold(0.0f32, |m, v| m.max(v.abs()));
+            let reach = x.iter().fold(0.0f32, |m, v| m.max(v.abs())) + 2.0;
+            let error = f64::from(largest / 254.0 * reach * 2.0) * q.len() as f64;
+            rounding + error * if metric == Metric::L2 { 2.0 } else { 1.0 }
+        }
+    }
+}
+
+#[test]
+fn ranks_are_those_of_what_the_codes_stand_for() {
+    for dim in [1, 3, 17, 64, 100, 384] {
+        for metric in [Metric::L2, Metric::Dot, Metric::Cosine] {
+            let data = rows(200, dim, metric);
+            for encoding in ENCODINGS.into_iter().filter(|e| !matches!(e, Encoding::Binary { .. }))
+            {
+                let sample = data.view();
+                let mut any = encoding.train(dim, metric, sample, 1, &Forced::default()).unwrap();
+                any.reserve(data.len()).unwrap();
+                for i in 0..data.len() {
+                    any.push(data.row(i)).unwrap();
+                }
+                let mut q = data.row(77).iter().map(|v| v * 0.9 + 0.05).collect::<Vec<_>>();
+                if metric == Metric::Cosine {
+                    unit(&mut q);
+                }
+                let mut query = AnyQuery::default();
+                any.prepare(&q, &mut query);
+                let slots: Vec<u32> = (0..200).rev().collect();
+                let (mut listed, mut ranged) = (vec![0.0; 200], vec![0.0; 200]);
+                any.score_ids(&query, &slots, &mut listed);
+                any.score_range(&query, 0, &mut ranged);
+                listed.reverse();
+                let mut decoded = vec![0.0; dim];
+                for slot in 0..200u32 {
+                    let (a, b) = (listed[slot as usize], ranged[slot as usize]);
+                    assert!(
+                        (a - b).abs() <= 1e-5 * (1.0 + a.abs()),
+                        "{encoding} {metric} {dim}: {a} {b}"
+                    );
+                    any.decode(slot, &mut decoded);
+                    if metric == Metric::Cosine {
+                        if slot == 3 {
+                            assert_eq!(a, 1.0, "{encoding} {dim}: a zero row");
+                            continue;
+                        }
+                        if matches!(encoding, Encoding::Sq8 { .. } | Encoding::Int4 { .. }) {
+                            unit(&mut decoded);
+                        }
+                    }
+                    let want = oracle(metric, &q, &decoded);
+                    let allowed = bound(encoding, metric, &q, &decoded);
+                    assert!(
+                        (f64::from(a) - want).abs() <= allowed,
+                        "{encoding} {metric} {dim} slot {slot}: {a} for {want}, allowed {allowed}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// Of the ten nearest, the share among the `wide` nearest by codes.
+fn kept(encoding: Encoding, metric: Metric, dim: usize, wide: usize) -> f64 {
+    let data = rows(2000, dim, metric);
+    let mut any = encoding.train(dim, metric, data.view(), 1, &Forced::default()).unwrap();
+    (0..data.len()).for_each(|i| any.push(data.row(i)).unwrap());
+    let (mut query, mut ranks) = (AnyQuery::default(), vec![0.0; data.len()]);
+    let mut found = 0;
+    for at in (0..2000).step_by(100) {
+        let mut q: Vec<f32> = data.row(at).iter().map(|v| v + 0.02).collect();
+        if metric == Metric::Cosine {
+            unit(&mut q);
+        }
+        any.prepare(&q, &mut query);
+        any.score_range(&query, 0, &mut ranks);
+        let mut order: Vec<usize> = (0..data.len()).collect();
+        order.sort_by(|a, b| ranks[*a].total_cmp(&ranks[*b]));
+        let mut truth: Vec<usize> = (0..data.len()).collect();
+        truth.sort_by(|a, b| {
+            oracle(metric, &q, data.row(*a)).total_cmp(&oracle(metric, &q, data.row(*b)))
+        });
+        found += truth[..10].iter().filter(|t| order[..wide].contains(t)).count();
+    }
+    found as f64 / 200.0
+}
+
+#[test]
+fn the_nearest_are_among_the_nearest_by_codes() {
+    for metric in [Metric::L2, Metric::Dot, Metric::Cosine] {
+        for (encoding, wide, floor) in [
+            (Encoding::F16, 12, 0.99),
+            (Encoding::Bf16, 15, 0.97),
+            (Encoding::SQ8, 15, 0.98),
+            (Encoding::Sq8 { per_dimension: false }, 15, 0.97),
+            (Encoding::INT4, 40, 0.95),
+            (Encoding::BINARY, 400, 0.85),
+            (Encoding::Binary { rotation: None }, 400, 0.8),
+        ] {
+            let share = kept(encoding, metric, 64, wide);
+            assert!(share >= floor, "{encoding} {metric}: {share} of the ten among {wide}");
+        }
+    }
+}
+
+#[test]
+fn codes_take_the_bytes_that_they_promise() {
+    let (n, dim) = (1000, 768);
+    let data = rows(n, dim, Metric::L2);
+    let plain = n * dim * 4;
+    for (encoding, times) in [
+        (Encoding::F16, 2.0),
+        (Encoding::Bf16, 2.0),
+        (Encoding::SQ8, 4.0),
+        (Encoding::INT4, 8.0),
+        (Encoding::BINARY, 32.0),
+    ] {
+        let mut any = encoding.train(dim, Metric::L2, data.view(), 1, &Forced::default()).unwrap();
+        any.reserve(n).unwrap();
+        (0..n).for_each(|i| any.push(data.row(i)).unwrap());
+        // Beside codes: eight bytes a row at most, and what was learnt, once.
+        let payload = any.bytes() - 8 * n - 6 * dim * 4;
+        let shrunk = plain as f64 / payload as f64;
+        assert!(shrunk >= times * 0.99, "{encoding}: {shrunk}");
+    }
+}
+
+#[test]
+fn hamming_counts_signs_exactly() {
+    let data =
+        AlignedRows::from_packed(&[1.0f32, -1.0, 0.0, 2.0, -1.0, -1.0, 5.0, 2.0], 4).unwrap();
+    let binary = Encoding::Binary { rotation: Some(3) };
+    let mut any = binary.train(4, Metric::Hamming, data.view(), 0, &Forced::default()).unwrap();
+    (0..2).for_each(|i| any.push(data.row(i)).unwrap());
+    let (mut query, mut ranks) = (AnyQuery::default(), [0.0; 2]);
+    any.prepare(&[0.5, 0.5, 0.5, 0.5], &mut query);
+    any.score_ids(&query, &[1, 0], &mut ranks);
+    assert_eq!(ranks, [2.0, 2.0]);
+    any.prepare_slot(0, &mut query);
+    any.score_range(&query, 0, &mut ranks);
+    assert_eq!(ranks, [0.0, 2.0]);
+    assert_eq!(Metric::Hamming.name().parse(), Ok(Metric::Hamming));
+    for encoding in ENCODINGS.into_iter().filter(|e| !matches!(e, Encoding::Binary { .. })) {
+        assert!(encoding.train(4, Metric::Hamming, data.view(), 0, &Forced::default()).is_err());
+    }
+}
+
+#[test]
+fn rows_are_replaced_and_dropped() {
+    for encoding in ENCODINGS {
+        let data = rows(20, 33, Metric::L2);
+        let mut any = encoding.train(33, Metric::L2, data.view(), 1, &Forced::default()).unwrap();
+        (0..20).for_each(|i| any.push(data.row(i)).unwrap());
+        let (mut query, mut ranks) = (AnyQuery::default(), [0.0; 2]);
+        any.prepare(data.row(5), &mut query);
+        any.set(1, data.row(5));
+        any.score_ids(&query, &[1, 5], &mut ranks);
+        assert_eq!(ranks[0], ranks[1], "{encoding}");
+        any.truncate(2);
+        assert_eq!(any.len(), 2);
+        any.push(data.row(9)).unwrap();
+        let (mut a, mut b) = (vec![0.0; 33], vec![0.0; 33]);
+        any.decode(2, &mut a);
+        any.push(data.row(9)).unwrap();
+        any.decode(3, &mut b);
+        assert_eq!(a, b, "{encoding}");
+        assert!(any.push(&[0.0; 32]).is_err());
+    }
+}
+
+#[test]
+fn queries_beyond_what_was_learnt_still_order_the_rows() {
+    for encoding in [Encoding::SQ8, Encoding::INT4] {
+        let data = rows(500, 32, Metric::L2);
+        let mut any = encoding.train(32, Metric::L2, data.view(), 1, &Forced::default()).unwrap();
+        (0..500).for_each(|i| any.push(data.row(i)).unwrap());
+        let q: Vec<f32> = data.row(9).iter().map(|v| v * 100.0).collect();
+        let (mut query, mut ranks) = (AnyQuery::default(), vec![0.0; 500]);
+        any.prepare(&q, &mut query);
+        any.score_range(&query, 0, &mut ranks);
+        let best = (0..500).min_by(|a, b| ranks[*a].total_cmp(&ranks[*b])).unwrap();
+        let truth = |i: usize| oracle(Metric::L2, &q, data.row(i));
+        let nearest = (0..500).map(truth).fold(f64::INFINITY, f64::min);
+        assert!(truth(best) <= nearest * 1.02, "{encoding}");
+    }
+}
+
+#[test]
+fn what_cannot_be_encoded_is_refused() {
+    let empty = RowsRef::packed(&[], 4).unwrap();
+    for encoding in ENCODINGS {
+        for metric in [Metric::L1, Metric::Linf] {
+            let got = encoding.train(4, metric, rows(9, 4, metric).view(), 0, &Forced::default());
+            assert_eq!(got.is_ok(), encoding == Encoding::F32, "{encoding} {metric}");
+        }
+    }
+    for encoding in [Encoding::SQ8, Encoding::INT4] {
+        assert!(encoding.train(4, Metric::L2, empty, 0, &Forced::default()).is_err());
+        let bad = [f32::NAN; 4];
+        let bad = RowsRef::packed(&bad, 4).unwrap();
+        assert!(encoding.train(4, Metric::L2, bad, 0, &Forced::default()).is_err());
+    }
+}
