@@ -19,7 +19,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod collection;
 mod error;
+mod filter;
 mod index;
 pub mod io;
 mod metric;
@@ -29,14 +31,22 @@ pub mod quant;
 pub mod scorer;
 mod topk;
 mod unit;
+mod value;
 
 pub use annvil_kernels::{
     AlignedRows, BindError, Element, FORCE_VAR, Forced, LayoutError, RowsRef,
 };
+pub use collection::{
+    Bytes, Collection, CollectionBuilder, CollectionError, Hit, Id, IndexKind, Originals, Plan,
+    Query, Record, Stats,
+};
 pub use error::{InputError, QueryError};
+pub use filter::{Ends, Filter, FilterError};
 #[cfg(feature = "hnsw")]
 pub use index::hnsw::{
     Graph, GraphParts, GraphReport, Hnsw, HnswError, HnswOptions, HnswScratch, PartsError, Scratch,
 };
 pub use index::{Flat, Neighbor, exact};
 pub use metric::{Metric, UnknownMetric};
+pub use scorer::Encoding;
+pub use value::{Metadata, Value};

@@ -1,5 +1,7 @@
 //! Every encoding against what its codes stand for, and against the vectors that it stands for.
 
+#![allow(clippy::unwrap_used, reason = "a test's helpers")]
+
 use annvil::scorer::{AnyQuery, Encoding, Rows, Scorer};
 use annvil::{AlignedRows, Forced, Metric, RowsRef};
 

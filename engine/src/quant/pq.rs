@@ -59,6 +59,12 @@ impl PqOptions {
         Ok(dim.div_ceil(m))
     }
 
+    /// Whether vectors of `dim` elements can be cut so.
+    pub(crate) fn check(&self, dim: usize) -> Result<(), PqError> {
+        self.k()?;
+        self.dsub(dim).map(drop)
+    }
+
     /// Centroids of a sub-space.
     fn k(&self) -> Result<usize, PqError> {
         match self.nbits {

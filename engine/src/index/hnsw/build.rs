@@ -144,6 +144,21 @@ impl Graph {
         self.extend_by(Crew::Pool(pool), rows)
     }
 
+    /// Makes room for `rows` rows in all: [`Graph::extend`] to as many then needs no memory for links.
+    ///
+    /// # Errors
+    /// More rows than slots, or too little memory; the graph is as before.
+    pub fn reserve(&mut self, rows: usize) -> Result<(), HnswError> {
+        if rows > MAX_ROWS {
+            return Err(HnswError::TooManyRows { rows });
+        }
+        let from = self.len();
+        let layers: Vec<u8> = (from..rows).map(|slot| self.draw_layer(slot as u32)).collect();
+        self.links.reserve(&layers)?;
+        let more = rows.saturating_sub(self.referred.len());
+        self.referred.try_reserve(more).map_err(|_| HnswError::Memory { rows })
+    }
+
     fn extend_by<S: Scorer>(&mut self, crew: Crew<'_>, rows: &S) -> Result<(), HnswError> {
         let (from, to) = (self.len(), rows.len());
         if to > MAX_ROWS {
@@ -153,7 +168,7 @@ impl Graph {
             return Ok(());
         }
         let layers: Vec<u8> = (from..to).map(|slot| self.draw_layer(slot as u32)).collect();
-        self.referred.try_reserve(to - from).map_err(|_| HnswError::Memory { rows: to })?;
+        self.reserve(to)?;
         self.links.extend(&layers)?;
         self.referred.resize(to, 0);
 

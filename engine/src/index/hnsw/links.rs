@@ -50,8 +50,8 @@ impl Links {
         (2 * self.m).div_ceil(LINE)
     }
 
-    /// Makes room for nodes of these layers, without links.
-    pub(super) fn extend(&mut self, layers: &[u8]) -> Result<(), HnswError> {
+    /// Makes room for nodes of these layers.
+    pub(super) fn reserve(&mut self, layers: &[u8]) -> Result<(), HnswError> {
         let rows = self.len() + layers.len();
         let memory = |_| HnswError::Memory { rows };
         let upper: usize = layers.iter().map(|&l| usize::from(l) * self.m).sum();
@@ -67,7 +67,13 @@ impl Links {
         }
         self.layers.try_reserve(layers.len()).map_err(memory)?;
         self.upper_at.try_reserve(layers.len()).map_err(memory)?;
-        self.upper.try_reserve(upper).map_err(memory)?;
+        self.upper.try_reserve(upper).map_err(memory)
+    }
+
+    /// Adds nodes of these layers, without links.
+    pub(super) fn extend(&mut self, layers: &[u8]) -> Result<(), HnswError> {
+        self.reserve(layers)?;
+        let lines = layers.len() * self.lines_each();
         self.lines.resize(self.lines.len() + lines, Line([NONE; LINE]));
         for &layer in layers {
             self.layers.push(layer);
