@@ -20,8 +20,10 @@ use crate::topk::TopK;
 pub(super) const PANEL: usize = 16;
 /// Queries that share a block of rows: whole panels.
 pub(super) const GROUP: usize = 4 * PANEL;
-/// Fewer queries than this are faster one by one.
-const WORTH_A_PANEL: usize = 6;
+/// Fewer queries than this are faster one by one, when they are all there are.
+const WORTH_A_PANEL: usize = 9;
+/// The same for what is left of a batch of several panels: two panels are read side by side.
+const WORTH_ANOTHER: usize = 6;
 /// Rows of one kernel call: 64 KiB of values for a whole group.
 const TILE_ROWS: usize = 256;
 
@@ -59,10 +61,11 @@ impl Tiles {
         self.0.name()
     }
 
-    /// How many of a group's queries are worth a tile, from the first on.
-    pub(super) fn take(&self, queries: usize) -> usize {
+    /// How many of a group's queries are worth a tile, from the first on, in a batch of `batch`.
+    pub(super) fn take(&self, queries: usize, batch: usize) -> usize {
+        let worth = if batch > PANEL { WORTH_ANOTHER } else { WORTH_A_PANEL };
         let over = queries % PANEL;
-        if over < WORTH_A_PANEL { queries - over } else { queries }
+        if over < worth { queries - over } else { queries }
     }
 
     pub(super) fn panel<Q: Deref<Target = [f32]>>(&self, queries: &[Q]) -> Panel {

@@ -184,7 +184,9 @@ impl Flat {
         }
         let queries = self.prepare_all(queries)?;
         let groups = queries.chunks(batch::GROUP);
-        let tops = groups.flat_map(|group| self.scan_group(group, k, 0, self.len())).collect();
+        let tops = groups
+            .flat_map(|group| self.scan_group(group, queries.len(), k, (0, self.len())))
+            .collect();
         Ok(self.finish_all(tops))
     }
 
@@ -213,13 +215,20 @@ impl Flat {
             let group = group.clamp(batch::PANEL, batch::GROUP);
             let tops = pool.install(|| {
                 let groups = queries.par_chunks(group);
-                groups.flat_map_iter(|group| self.scan_group(group, k, 0, self.len())).collect()
+                groups
+                    .flat_map_iter(|group| {
+                        self.scan_group(group, queries.len(), k, (0, self.len()))
+                    })
+                    .collect()
             });
             return Ok(self.finish_all(tops));
         }
         let parts: Vec<Vec<TopK>> = pool.install(|| {
             let parts = self.parts(threads);
-            parts.into_par_iter().map(|(from, to)| self.scan_group(&queries, k, from, to)).collect()
+            parts
+                .into_par_iter()
+                .map(|part| self.scan_group(&queries, queries.len(), k, part))
+                .collect()
         });
         let mut all: Vec<TopK> = queries.iter().map(|_| TopK::new(k, self.len())).collect();
         for part in &parts {
@@ -228,10 +237,16 @@ impl Flat {
         Ok(self.finish_all(all))
     }
 
-    /// Several queries over the rows `from..to`, block by block.
-    fn scan_group(&self, group: &[Prepared<'_>], k: usize, from: usize, to: usize) -> Vec<TopK> {
+    /// Several queries of a batch of `batch` over the rows `from..to`, block by block.
+    fn scan_group(
+        &self,
+        group: &[Prepared<'_>],
+        batch: usize,
+        k: usize,
+        (from, to): (usize, usize),
+    ) -> Vec<TopK> {
         let mut tops: Vec<TopK> = group.iter().map(|_| TopK::new(k, to - from)).collect();
-        let tiled = self.tiles.as_ref().map_or(0, |tiles| tiles.take(group.len()));
+        let tiled = self.tiles.as_ref().map_or(0, |tiles| tiles.take(group.len(), batch));
         let mut panel = self.tiles.as_ref().map(|tiles| tiles.panel(&group[..tiled]));
         let block = self.block_rows();
         for start in (from..to).step_by(block) {
