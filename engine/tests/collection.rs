@@ -112,7 +112,7 @@ fn filters_of_any_selectivity_find_what_there_is() {
     let rows = records(3000, 16, 2);
     let c = Collection::builder(16).build().unwrap();
     c.insert_batch(rows.clone()).unwrap();
-    let cases: [(Filter, fn(i64) -> bool); 5] = [
+    let cases: [Asked; 5] = [
         (Filter::at_least("n", 0), |_| true),
         (Filter::eq("parity", "odd"), |i| i % 2 == 1),
         (Filter::at_most("n", 299), |i| i < 300),
@@ -267,7 +267,8 @@ fn bad_input_is_refused_and_changes_nothing() {
     let c = Collection::builder(3).build().unwrap();
     c.insert(1, vec![1.0, 2.0, 3.0]).unwrap();
     let good = || Record::new(2, vec![0.0; 3]);
-    let cases: Vec<(Vec<Record>, fn(&CollectionError) -> bool)> = vec![
+    type Refused = (Vec<Record>, fn(&CollectionError) -> bool);
+    let cases: Vec<Refused> = vec![
         (vec![good(), Record::new(3, vec![0.0; 2])], |e| {
             matches!(e, CollectionError::DimMismatch { record: 1, expected: 3, found: 2 })
         }),
