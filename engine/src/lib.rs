@@ -1,22 +1,26 @@
 //! The vector engine: exact and approximate nearest neighbours on the kernels that won.
 //!
-//! [`Flat`] compares a query with every row and is exact. [`io`] reads the field's vector files.
-//! [`Metric`] says what near means.
+//! [`Collection`] holds vectors with ids and metadata, and is what most programs want. Below it:
+//! [`Hnsw`] and [`Flat`] search rows by number; [`scorer`] has the rows of each encoding;
+//! [`exact`] scans any of them; [`io`] reads the field's vector files. [`Metric`] says what near
+//! means.
 //!
 //! The engine holds resolved kernels and calls them with blocks of rows: it contains no distance
 //! loop, names no instruction set, opens no file, reads no clock, and runs on a thread pool only
-//! when one is handed to it.
+//! when one is handed to it or asked for.
 //!
 //! # Which vectors are near?
 //! ```
-//! use annvil::{AlignedRows, Flat, Metric};
+//! use annvil::{Collection, Filter, Metric, Query, Record};
 //!
-//! let rows = AlignedRows::from_packed(&[0.0, 0.0, 3.0, 4.0, 1.0, 0.0], 2)?;
-//! let index = Flat::new(rows, Metric::L2)?;
-//! let found = index.search(&[0.0, 0.0], 2)?;
-//! assert_eq!((found[0].id, found[0].distance), (0, 0.0));
-//! assert_eq!((found[1].id, found[1].distance), (2, 1.0));
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! let books = Collection::builder(3).metric(Metric::Cosine).build()?;
+//! books.insert_batch(vec![
+//!     Record::new("dune", vec![0.9, 0.1, 0.0]).with("year", 1965),
+//!     Record::new("emma", vec![0.0, 0.2, 0.9]).with("year", 1815),
+//! ])?;
+//! let recent = Query::new(&[1.0, 0.0, 0.1]).k(1).filter(Filter::at_least("year", 1900));
+//! assert_eq!(books.search(&recent)?[0].id, "dune".into());
+//! # Ok::<(), annvil::CollectionError>(())
 //! ```
 
 mod collection;

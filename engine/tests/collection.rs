@@ -34,7 +34,12 @@ fn records(n: usize, dim: usize, seed: u64) -> Vec<Record> {
 }
 
 fn kinds() -> Vec<IndexKind> {
-    vec![IndexKind::Flat, IndexKind::default()]
+    vec![
+        IndexKind::Flat,
+        IndexKind::default(),
+        #[cfg(feature = "hnsw_rs")]
+        IndexKind::HnswRs(annvil::HnswOptions::default()),
+    ]
 }
 
 fn distance(metric: Metric, a: &[f32], b: &[f32]) -> f64 {
@@ -92,6 +97,13 @@ fn every_metric_finds_the_nearest() {
     let rows = records(1500, 12, 1);
     for metric in Metric::ALL {
         for index in kinds() {
+            #[cfg(feature = "hnsw_rs")]
+            if matches!(index, IndexKind::HnswRs(_))
+                && matches!(metric, Metric::Dot | Metric::Hamming)
+            {
+                assert!(Collection::builder(12).metric(metric).index(index).build().is_err());
+                continue;
+            }
             let encoding = if metric == Metric::Hamming { Encoding::BINARY } else { Encoding::F32 };
             let c = Collection::builder(12)
                 .metric(metric)

@@ -75,6 +75,12 @@ pub enum CollectionError {
     /// A graph that cannot be had.
     #[cfg(feature = "hnsw")]
     Hnsw(HnswError),
+    /// The crate `hnsw_rs` links vectors, not codes.
+    #[cfg(feature = "hnsw_rs")]
+    HnswRsEncoding {
+        /// As asked for.
+        encoding: crate::scorer::Encoding,
+    },
     /// Too little memory.
     Memory(LayoutError),
     /// Threads could not be started.
@@ -125,6 +131,10 @@ impl fmt::Display for CollectionError {
             Self::Encoding(e) => e.fmt(f),
             #[cfg(feature = "hnsw")]
             Self::Hnsw(e) => e.fmt(f),
+            #[cfg(feature = "hnsw_rs")]
+            Self::HnswRsEncoding { encoding } => {
+                write!(f, "hnsw_rs links vectors, not rows of {encoding}; take IndexKind::Hnsw, or f32")
+            }
             Self::Memory(e) => e.fmt(f),
             Self::Threads => f.write_str("threads could not be started; give a smaller number"),
             Self::Poisoned => f.write_str(

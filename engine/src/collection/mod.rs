@@ -263,8 +263,8 @@ impl Collection {
     #[must_use]
     pub fn check_graph(&self) -> Option<crate::GraphReport> {
         match &self.read().index {
-            state::Index::Flat => None,
             state::Index::Hnsw(graph) => Some(graph.check()),
+            _ => None,
         }
     }
 

@@ -8,6 +8,8 @@ use super::state::{Index, State};
 use super::{Collection, CollectionError};
 #[cfg(feature = "hnsw")]
 use crate::HnswOptions;
+#[cfg(feature = "hnsw_rs")]
+use crate::index::hnsw_rs::HnswRs;
 use crate::metric::Metric;
 use crate::scorer::{Encoding, F32Rows};
 
@@ -20,6 +22,10 @@ pub enum IndexKind {
     /// A graph.
     #[cfg(feature = "hnsw")]
     Hnsw(HnswOptions),
+    /// The graph of the crate `hnsw_rs`, of vectors as they come and any metric but the inner product.
+    /// It is another one each time, and holds a copy of each vector.
+    #[cfg(feature = "hnsw_rs")]
+    HnswRs(HnswOptions),
 }
 
 impl Default for IndexKind {
@@ -178,6 +184,16 @@ impl CollectionBuilder {
                 seed: options.seed ^ self.seed,
                 ..options
             })?),
+            #[cfg(feature = "hnsw_rs")]
+            IndexKind::HnswRs(_) if self.encoding != Encoding::F32 => {
+                return Err(CollectionError::HnswRsEncoding { encoding: self.encoding });
+            }
+            #[cfg(feature = "hnsw_rs")]
+            IndexKind::HnswRs(options) => {
+                // The same bounds as ours.
+                crate::Graph::new(options)?;
+                Index::HnswRs(HnswRs::new(options, self.dim, self.metric)?)
+            }
         };
         #[cfg(feature = "parallel")]
         if self.pool.is_none() && self.threads > 1 {

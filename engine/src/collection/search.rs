@@ -8,7 +8,9 @@
 //!                                fewer than k found though there are more: all that match, exactly
 //! ```
 
-use super::state::{Index, State};
+#[cfg(feature = "hnsw")]
+use super::state::Index;
+use super::state::State;
 use super::{CollectionBuilder, CollectionError, Id};
 use crate::error::first_not_finite;
 use crate::filter::Filter;
@@ -22,6 +24,7 @@ use crate::value::Metadata;
 const SAMPLE: usize = 512;
 /// Rows that a walk compares for each that it keeps, about: what a graph's node brings that was not
 /// seen before.
+#[cfg(feature = "hnsw")]
 const PER_CANDIDATE: usize = 12;
 
 /// What is asked of a collection.
@@ -144,7 +147,6 @@ pub(super) struct SearchScratch {
     code_query: AnyQuery,
     found: Vec<(f32, u32)>,
     slots: Vec<u32>,
-    ranks: Vec<f32>,
 }
 
 /// Which rows a search may return.
@@ -161,6 +163,7 @@ impl Wanted<'_> {
             && self.filter.is_none_or(|f| f.matches(self.state.metadata[slot].as_deref()))
     }
 
+    #[cfg(feature = "hnsw")]
     fn everything(&self) -> bool {
         self.filter.is_none() && self.state.live_rows == self.state.slots()
     }
@@ -222,6 +225,10 @@ impl State {
                 }
                 plan
             }
+            #[cfg(feature = "hnsw_rs")]
+            (_, Some(exact)) if self.is_hnsw_rs() && !query.exact => {
+                self.by_hnsw_rs(exact, &vector, query, k, wanted, scratch)
+            }
             (_, Some(exact)) => {
                 let mut prepared = std::mem::take(&mut scratch.exact_query);
                 exact.prepare(&vector, &mut prepared);
@@ -282,60 +289,95 @@ impl State {
         (wide as usize).clamp(k, self.slots())
     }
 
+    #[cfg(feature = "hnsw_rs")]
+    fn is_hnsw_rs(&self) -> bool {
+        matches!(self.index, Index::HnswRs(_))
+    }
+
+    /// Candidates by the other graph, ranked by our rows; if too few are found, all that are wanted.
+    #[cfg(feature = "hnsw_rs")]
+    fn by_hnsw_rs(
+        &self,
+        exact: &crate::scorer::F32Rows,
+        vector: &[f32],
+        query: &Query<'_>,
+        k: usize,
+        wanted: Wanted<'_>,
+        scratch: &mut SearchScratch,
+    ) -> Plan {
+        let SearchScratch { slots, found, exact_query, .. } = scratch;
+        exact.prepare(vector, exact_query);
+        let Index::HnswRs(graph) = &self.index else { return Plan::Nothing };
+        let ef = query.ef_search.max(k).min(self.slots());
+        graph.search(vector, k, ef, |slot| wanted.accepts(slot), slots);
+        exact::nearest_of(exact, exact_query, k, slots, found);
+        if found.len() >= k {
+            return Plan::Graph;
+        }
+        wanted.list(slots);
+        exact::nearest_of(exact, exact_query, k, slots, found);
+        Plan::GraphThenMatches
+    }
+
     /// The `k` nearest that are wanted, by `rows`; they are left in the scratch.
     fn find<S: Scorer>(
         &self,
         rows: &S,
         prepared: &S::Query,
+        #[cfg_attr(not(feature = "hnsw"), expect(unused_variables, reason = "all are scanned"))]
         query: &Query<'_>,
         k: usize,
         wanted: Wanted<'_>,
         scratch: &mut SearchScratch,
     ) -> Plan {
         let k = k.min(self.live_rows);
-        let graph = match &self.index {
-            _ if query.exact => None,
-            Index::Flat => None,
-            #[cfg(feature = "hnsw")]
-            Index::Hnsw(graph) => Some(graph),
-        };
-        #[cfg(not(feature = "hnsw"))]
-        let graph: Option<std::convert::Infallible> = graph;
         let matching = wanted.estimate();
-        let SearchScratch { slots, found, ranks, .. } = scratch;
-        let _ = &ranks;
-        let ef = query.ef_search.max(k).min(self.slots());
-        let few = matching.saturating_mul(matching) <= PER_CANDIDATE * ef * self.slots();
-        match graph {
-            #[cfg(feature = "hnsw")]
-            Some(graph) if wanted.everything() => {
-                graph.search(rows, prepared, ef, &mut scratch.graph, found);
-                Plan::Graph
+        #[cfg(feature = "hnsw")]
+        if let Index::Hnsw(graph) = &self.index
+            && !query.exact
+        {
+            let ef = query.ef_search.max(k).min(self.slots());
+            if wanted.everything() {
+                graph.search(rows, prepared, ef, &mut scratch.graph, &mut scratch.found);
+                return Plan::Graph;
             }
-            #[cfg(feature = "hnsw")]
-            Some(graph) if !few => {
-                let accept = |slot| wanted.accepts(slot);
-                graph.search_where(rows, prepared, ef, accept, &mut scratch.graph, found);
-                if found.len() >= k {
-                    return Plan::Graph;
-                }
-                wanted.list(slots);
-                if slots.len() <= found.len() {
-                    return Plan::Graph;
-                }
-                exact::nearest_of(rows, prepared, k, slots, found);
-                Plan::GraphThenMatches
-            }
-            // A list of nearly everything is slower than everything.
-            _ if wanted.filter.is_some() && matching <= self.slots() / 2 => {
-                wanted.list(slots);
-                exact::nearest_of(rows, prepared, k, slots, found);
-                Plan::Matches
-            }
-            _ => {
-                exact::nearest(rows, prepared, k, &|slot| wanted.accepts(slot), found);
-                Plan::Scan
+            // A walk compares some rows for each of the candidates, and of those a share matches.
+            if matching.saturating_mul(matching) > PER_CANDIDATE * ef * self.slots() {
+                return Self::walk(graph, rows, prepared, ef, k, wanted, scratch);
             }
         }
+        let SearchScratch { slots, found, .. } = scratch;
+        // A list of nearly everything is slower than everything.
+        if wanted.filter.is_some() && matching <= self.slots() / 2 {
+            wanted.list(slots);
+            exact::nearest_of(rows, prepared, k, slots, found);
+            return Plan::Matches;
+        }
+        exact::nearest(rows, prepared, k, &|slot| wanted.accepts(slot), found);
+        Plan::Scan
+    }
+
+    /// Through the graph, passing what is not wanted; if too few are found, all that are.
+    #[cfg(feature = "hnsw")]
+    fn walk<S: Scorer>(
+        graph: &crate::Graph,
+        rows: &S,
+        prepared: &S::Query,
+        ef: usize,
+        k: usize,
+        wanted: Wanted<'_>,
+        scratch: &mut SearchScratch,
+    ) -> Plan {
+        let SearchScratch { graph: buffers, slots, found, .. } = scratch;
+        graph.search_where(rows, prepared, ef, |slot| wanted.accepts(slot), buffers, found);
+        if found.len() >= k {
+            return Plan::Graph;
+        }
+        wanted.list(slots);
+        if slots.len() <= found.len() {
+            return Plan::Graph;
+        }
+        exact::nearest_of(rows, prepared, k, slots, found);
+        Plan::GraphThenMatches
     }
 }

@@ -14,15 +14,17 @@ use crate::value::{Metadata, metadata_bytes};
 const MAX_ROWS: usize = (1 << 31) - 1;
 
 /// What finds neighbours.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) enum Index {
     Flat,
     #[cfg(feature = "hnsw")]
     Hnsw(crate::Graph),
+    #[cfg(feature = "hnsw_rs")]
+    HnswRs(crate::index::hnsw_rs::HnswRs),
 }
 
 /// Rows and what is known of them, by slot.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct State {
     pub(super) ids: Ids,
     pub(super) metadata: Vec<Option<Box<Metadata>>>,
@@ -131,6 +133,8 @@ impl State {
         let vector = options.dim.next_multiple_of(16) * size_of::<f32>();
         let links = match &self.index {
             Index::Flat => 0,
+            #[cfg(feature = "hnsw_rs")]
+            Index::HnswRs(_) => 2 * vector,
             #[cfg(feature = "hnsw")]
             Index::Hnsw(graph) => {
                 (graph.options().m0() + graph.options().m / 8 + 3) * size_of::<u32>()
@@ -229,24 +233,27 @@ impl State {
     }
 
     /// Links what is not linked yet.
+    #[cfg(feature = "hnsw")]
     fn link(&mut self, pool: Pool<'_>) -> Result<(), CollectionError> {
-        #[cfg(not(feature = "parallel"))]
-        let _ = pool;
-        match (&mut self.index, &self.codes, &self.exact) {
-            (Index::Flat, _, _) | (_, None, None) => Ok(()),
-            #[cfg(feature = "hnsw")]
-            (Index::Hnsw(graph), Some(codes), _) => match pool {
-                #[cfg(feature = "parallel")]
-                Some(pool) => graph.extend_in(pool, codes).map_err(Into::into),
-                _ => graph.extend(codes).map_err(Into::into),
-            },
-            #[cfg(feature = "hnsw")]
-            (Index::Hnsw(graph), None, Some(exact)) => match pool {
-                #[cfg(feature = "parallel")]
-                Some(pool) => graph.extend_in(pool, exact).map_err(Into::into),
-                _ => graph.extend(exact).map_err(Into::into),
-            },
+        #[cfg(feature = "hnsw_rs")]
+        if let (Index::HnswRs(graph), Some(exact)) = (&mut self.index, &self.exact) {
+            match pool {
+                Some(pool) => graph.extend_in(pool, exact),
+                None => graph.extend(exact),
+            }
         }
+        let Index::Hnsw(graph) = &mut self.index else { return Ok(()) };
+        match (&self.codes, &self.exact) {
+            (Some(codes), _) => extend(graph, codes, pool),
+            (None, Some(exact)) => extend(graph, exact, pool),
+            (None, None) => Ok(()),
+        }
+    }
+
+    #[cfg(not(feature = "hnsw"))]
+    #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "there is nothing to link")]
+    fn link(&mut self, _pool: Pool<'_>) -> Result<(), CollectionError> {
+        Ok(())
     }
 
     /// Learns the encoding if it is time, encodes what is there, and drops the vectors unless they
@@ -293,11 +300,7 @@ impl State {
         // What was linked by vectors stays; what comes is linked by codes.
         #[cfg(feature = "hnsw")]
         if let Index::Hnsw(graph) = &mut self.index {
-            match pool {
-                #[cfg(feature = "parallel")]
-                Some(pool) => graph.extend_in(pool, exact)?,
-                _ => graph.extend(exact)?,
-            }
+            extend(graph, exact, pool)?;
         }
         #[cfg(not(feature = "hnsw"))]
         let _ = pool;
@@ -398,12 +401,29 @@ impl State {
                 Index::Flat => 0,
                 #[cfg(feature = "hnsw")]
                 Index::Hnsw(graph) => graph.bytes(),
+                #[cfg(feature = "hnsw_rs")]
+                Index::HnswRs(graph) => self.exact.as_ref().map_or(0, |rows| graph.bytes(rows)),
             },
             ids: self.ids.bytes(),
             metadata: metadata.sum::<usize>() + self.metadata.capacity() * size_of::<usize>(),
             other: self.live.capacity() + self.norms.capacity() * size_of::<f32>(),
         }
     }
+}
+
+/// Links what is not linked yet, by the threads of a pool if there is one.
+#[cfg(feature = "hnsw")]
+fn extend<S: Scorer>(
+    graph: &mut crate::Graph,
+    rows: &S,
+    pool: Pool<'_>,
+) -> Result<(), CollectionError> {
+    match pool {
+        #[cfg(feature = "parallel")]
+        Some(pool) => graph.extend_in(pool, rows)?,
+        _ => graph.extend(rows)?,
+    }
+    Ok(())
 }
 
 /// Room for a batch: for many rows as much as they need, for one a share more.

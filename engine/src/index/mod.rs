@@ -5,6 +5,8 @@ pub mod exact;
 mod flat;
 #[cfg(feature = "hnsw")]
 pub(crate) mod hnsw;
+#[cfg(feature = "hnsw_rs")]
+pub(crate) mod hnsw_rs;
 
 pub use flat::Flat;
 

@@ -232,6 +232,11 @@ fn native(args: &[OsString]) -> Outcome {
         "--manifest-path",
     ]);
     tested(small.arg(manifest()))?;
+    // The same tests over the other graph.
+    let mut other = shell::cargo();
+    other.args(["test", "--profile", "quick", "--package", "annvil", "--features", "hnsw_rs"]);
+    other.args(["--test", "collection", "--manifest-path"]);
+    tested(other.arg(manifest()))?;
     // Each feature must build without the others; that they work is what the tests above say.
     for feature in engine_features()? {
         let mut check = shell::cargo();
