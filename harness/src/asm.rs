@@ -93,6 +93,22 @@ pub fn listing(op: &dyn AnyOp, variant: &str, dim: usize) -> Result<Listing, Asm
     Ok(of(&ours))
 }
 
+/// Runs `work` twice and lists what it executed the second time.
+///
+/// # Errors
+/// A platform without single steps, or more steps than a trace holds.
+pub fn listing_of(work: &mut dyn FnMut()) -> Result<Listing, AsmError> {
+    work();
+    let steps = trace(LIMIT, work).map_err(|e| AsmError::NoTrace(e.to_string()))?;
+    if steps.len() >= LIMIT {
+        return Err(AsmError::NoTrace(format!("more than {LIMIT} steps")));
+    }
+    let own = own_code();
+    let ours: Vec<Step> =
+        steps.into_iter().filter(|s| own.iter().any(|r| r.contains(&s.address))).collect();
+    Ok(of(&ours))
+}
+
 fn decode(step: &Step) -> Instruction {
     Decoder::with_ip(64, &step.bytes, step.address, DecoderOptions::NONE).decode()
 }

@@ -31,6 +31,8 @@ pub(crate) enum Verb {
     Verify(VerifyArgs),
     /// Check the timing method itself: identical kernels, planted slow-downs, spikes, drift
     Selftest(SelftestArgs),
+    /// Measure every finding of the performance report: as found against ours
+    Findings(FindingsArgs),
     /// Make the winners table from a recorded run
     Promote(PromoteArgs),
     /// Draw the page of a recorded run again
@@ -186,6 +188,34 @@ pub(crate) struct SelftestArgs {
     #[arg(long)]
     pub(crate) short: bool,
     /// Seed of the trials
+    #[arg(long, value_name = "N", default_value_t = 11)]
+    pub(crate) seed: u64,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  cargo xtask findings --quick             all of them, about two minutes
+  cargo xtask findings OPT-MEM             some of them
+  cargo xtask findings --record            take what passes as accepted
+
+Exits with 3 if a finding that was accepted on this machine clearly falls short.")]
+pub(crate) struct FindingsArgs {
+    /// Parts of, or patterns for, a finding's name
+    pub(crate) filter: Vec<String>,
+    /// Smaller sizes and fewer rounds
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Print the record instead of the table
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Write the rows that pass to reports/record/findings.json
+    #[arg(long)]
+    pub(crate) record: bool,
+    /// Where record and page go [default: reports/out/findings]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Seed of data and orders
     #[arg(long, value_name = "N", default_value_t = 11)]
     pub(crate) seed: u64,
 }

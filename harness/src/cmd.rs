@@ -4,6 +4,7 @@ mod asm;
 mod bench;
 mod data;
 mod env;
+mod findings;
 mod judge_builds;
 mod kernels;
 mod promote;
@@ -32,6 +33,7 @@ pub(crate) fn run(verb: Verb) -> Result<(), Stop> {
         Verb::Selftest(args) => selftest::run(&args),
         Verb::Promote(args) => promote::run(&args),
         Verb::Report(args) => report::run(&args),
+        Verb::Findings(args) => findings::run(&args),
         Verb::Data(args) => data::run(args),
         Verb::Env(args) => env::run(&args),
         Verb::JudgeBuilds(args) => judge_builds::run(&args),

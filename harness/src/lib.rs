@@ -10,6 +10,7 @@ pub mod baseline;
 pub mod builds;
 pub mod data;
 pub mod env;
+pub mod findings;
 pub mod hash;
 pub mod limits;
 pub mod measure;

@@ -7,7 +7,12 @@ mod stop;
 
 use std::process::ExitCode;
 
+use annvil_harness::findings::alloc::Counting;
 use clap::Parser;
+
+/// Counts what a finding allocates; else one relaxed load a call.
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
 
 fn main() -> ExitCode {
     let cli = match cli::Cli::try_parse() {

@@ -5,6 +5,7 @@
 
 pub mod chart;
 mod escape;
+pub mod findings;
 pub mod page;
 pub mod schema;
 pub mod stats;

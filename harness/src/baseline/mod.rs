@@ -1,6 +1,10 @@
 //! Slow forms as they were found in another system, written anew: what each finding of the
 //! performance report is measured against. They are oracles of nothing and no part of the engine.
 
+pub(crate) mod scan;
+pub(crate) mod store;
+pub(crate) mod training;
+
 use crate::outside::{Outsider, pairwise};
 
 /// Every form.
@@ -13,7 +17,7 @@ pub(crate) const LISTS: &[&[Outsider]] = &[pairwise! {
 
 /// Codes of 4 bits, taken out of their bytes one after the other (OPT-SIMD-6): a division, a shift
 /// and a mask for each.
-fn nibble_by_nibble(a: &[u8], b: &[u8], dim: usize) -> u32 {
+pub(crate) fn nibble_by_nibble(a: &[u8], b: &[u8], dim: usize) -> u32 {
     let mut sum = 0i32;
     for i in 0..dim {
         let shift = if i % 2 == 0 { 0 } else { 4 };
@@ -25,7 +29,7 @@ fn nibble_by_nibble(a: &[u8], b: &[u8], dim: usize) -> u32 {
 }
 
 /// The Manhattan distance as one writes it down (OPT-SIMD-1): one chain of additions.
-fn zip_map_sum(a: &[f32], b: &[f32]) -> f32 {
+pub(crate) fn zip_map_sum(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(x, y)| (x - y).abs()).sum()
 }
 
@@ -42,7 +46,7 @@ fn add(acc: &mut [f32; LANES], a: &[f32], b: &[f32]) {
 
 /// An inner product unrolled by asking two iterators again and again (OPT-SIMD-3): four
 /// accumulators of eight lanes, three `if let` deep, in the build's own instructions.
-fn nested_iterators(a: &[f32], b: &[f32]) -> f32 {
+pub(crate) fn nested_iterators(a: &[f32], b: &[f32]) -> f32 {
     let mut acc = [[0.0f32; LANES]; 4];
     let (mut left, mut right) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
     while let (Some(x), Some(y)) = (left.next(), right.next()) {

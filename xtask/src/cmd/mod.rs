@@ -68,6 +68,11 @@ const VERBS: &[Verb] = &[
         about: "check the timing method itself: A/A, injected slow-downs, drift",
         action: Harness,
     },
+    Verb {
+        name: "findings",
+        about: "every finding of the performance report: as found against ours, pass or not",
+        action: Harness,
+    },
     Verb { name: "promote", about: "turn a recorded run into the winners table", action: Harness },
     Verb { name: "report", about: "draw the page of a recorded run again", action: Harness },
     Verb { name: "data", about: "list, verify or cut the vector sets", action: Harness },
