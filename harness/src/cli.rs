@@ -44,9 +44,21 @@ pub(crate) enum Verb {
     /// Judge builds of the training program (what `cargo xtask pgo verify` calls)
     #[command(hide = true)]
     JudgeBuilds(JudgeBuildsArgs),
+    /// Build one contestant of the engine suite, and say what it took
+    #[command(hide = true)]
+    EngineBuild(EngineBuildArgs),
     /// Serve cells to a parent process
     #[command(hide = true)]
     Worker(WorkerArgs),
+}
+
+/// Which bench.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum SuiteName {
+    /// Every variant of every kernel
+    Kernels,
+    /// Recall, rates, builds, memory, filters and waits, against other engines
+    Engine,
 }
 
 const BENCH_EXAMPLES: &str = "\
@@ -57,15 +69,23 @@ Examples:
   cargo xtask bench --op 'f32/*/pair' --dim 768     other dims than the suite's work as well
   cargo xtask bench --variant 'avx*,scalar'         only some rivals
   cargo xtask bench --resume reports/out/latest     go on after Ctrl-C
+  cargo xtask bench --suite engine --rivals         the engine against other engines
 
 A FILTER is a part of op@dim@residence@alignment, or a pattern for all of it (* = any text).
-Lists are joined by commas. The result goes to OUT/results.json and OUT/report.html.";
+Lists are joined by commas. The result goes to OUT/results.json and OUT/report.html.
+With --suite engine a FILTER is a part of a data set's name, --variant takes contestants.";
 
 #[derive(Debug, Args)]
 #[command(after_help = format!("{BENCH_EXAMPLES}\n\n{EXIT_CODES}"))]
 pub(crate) struct BenchArgs {
     /// Parts of cell names; a cell has to match one
     pub(crate) filter: Vec<String>,
+    /// What to measure: single kernels, or the engine on real sets
+    #[arg(long, value_enum, default_value_t = SuiteName::Kernels)]
+    pub(crate) suite: SuiteName,
+    /// Builds of each contestant, with --suite engine [default: 1, full: 3]
+    #[arg(long, value_name = "B", value_parser = clap::value_parser!(u16).range(1..=20))]
+    pub(crate) builds: Option<u16>,
     /// The quick suite (the default)
     #[arg(long, conflicts_with = "full")]
     pub(crate) quick: bool,
@@ -341,6 +361,25 @@ pub(crate) struct JudgeBuildsArgs {
     /// What every build is started with
     #[arg(last = true)]
     pub(crate) run: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EngineBuildArgs {
+    /// The data set's folder
+    #[arg(long)]
+    pub(crate) set: PathBuf,
+    /// The contestant's name
+    #[arg(long)]
+    pub(crate) contestant: String,
+    /// Number of the build
+    #[arg(long)]
+    pub(crate) number: usize,
+    /// Seed of the run
+    #[arg(long)]
+    pub(crate) seed: u64,
+    /// Threads
+    #[arg(long)]
+    pub(crate) threads: usize,
 }
 
 #[derive(Debug, Args)]

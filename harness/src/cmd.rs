@@ -3,6 +3,7 @@
 mod asm;
 mod bench;
 mod data;
+mod engine;
 mod env;
 mod findings;
 mod judge_builds;
@@ -20,13 +21,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use annvil_harness::store::RESULTS_FILE;
 
-use crate::cli::Verb;
+use crate::cli::{SuiteName, Verb};
 use crate::stop::{INTERRUPTED, Stop};
 
 /// Does what the command line says.
 pub(crate) fn run(verb: Verb) -> Result<(), Stop> {
     match verb {
         Verb::Asm(args) => asm::run(&args),
+        Verb::Bench(args) if args.suite == SuiteName::Engine => engine::run(&args),
         Verb::Bench(args) => bench::run(&args),
         Verb::Kernels(args) => kernels::run(&args),
         Verb::Verify(args) => verify::run(&args),
@@ -37,6 +39,7 @@ pub(crate) fn run(verb: Verb) -> Result<(), Stop> {
         Verb::Data(args) => data::run(args),
         Verb::Env(args) => env::run(&args),
         Verb::JudgeBuilds(args) => judge_builds::run(&args),
+        Verb::EngineBuild(args) => engine::build(args),
         Verb::Worker(args) => worker::run(&args),
     }
 }

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod chart;
+pub mod engine_text;
 mod escape;
 pub mod findings;
 pub mod page;

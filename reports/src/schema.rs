@@ -15,9 +15,13 @@ use serde::{Deserialize, Serialize};
 
 mod cells;
 mod digits;
+mod engine;
 
 pub use cells::{Cell, CellGroup, CellKey, Standing, Verdict, residence_rank};
 pub use digits::round_figure;
+pub use engine::{
+    Engine, EngineAt, EngineBuild, EngineFiltered, EngineLatency, EnginePoint, EngineRatio,
+};
 
 /// The schema id that this crate writes, and the only one it reads.
 pub const SCHEMA: &str = "annvil.run/1";
@@ -80,6 +84,9 @@ pub struct Run {
     pub notes: Vec<String>,
     /// What the harness found about itself, when its self-test was part of the run.
     pub selftest: Option<Selftest>,
+    /// The engine against others, when that suite was run; absent otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub engine: Option<Engine>,
 }
 
 impl Default for Run {
@@ -100,6 +107,7 @@ impl Default for Run {
             not_run: Vec::new(),
             notes: Vec::new(),
             selftest: None,
+            engine: None,
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::stop::{INTERRUPTED, MISSING, Stop, UNDECIDED, WRONG};
 /// Where results go unless told otherwise, from the workspace's root.
 const DEFAULT_OUT: &str = "reports/out/latest";
 /// Seed unless told otherwise.
-const SEED: u64 = 20_260_101;
+pub(super) const SEED: u64 = 20_260_101;
 
 pub(crate) fn run(args: &BenchArgs) -> Result<(), Stop> {
     if args.build.is_some() {
@@ -35,6 +35,9 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Stop> {
         return Err(Stop::usage(
             "--rivals is for `cargo xtask bench`, which builds them; this program has none",
         ));
+    }
+    if args.builds.is_some() {
+        return Err(Stop::usage("--builds is for --suite engine; this one has --processes"));
     }
     let exe = std::env::current_exe()
         .map_err(|e| Stop::failed(format!("cannot find this program's file: {e}")))?;

@@ -115,7 +115,7 @@ fn forced(spec: &str) -> Result<Forced, Stop> {
 }
 
 /// The sets below `root`, or `root` itself if it is one.
-fn sets_of(root: &Path) -> Result<Vec<Result<Dataset, DataError>>, Stop> {
+pub(super) fn sets_of(root: &Path) -> Result<Vec<Result<Dataset, DataError>>, Stop> {
     let found = data::discover(root).map_err(|e| Stop::new(MISSING, e))?;
     if !found.is_empty() {
         return Ok(found);
@@ -129,7 +129,7 @@ fn sets_of(root: &Path) -> Result<Vec<Result<Dataset, DataError>>, Stop> {
     }
 }
 
-fn describe(set: &Dataset) -> DatasetRecord {
+pub(super) fn describe(set: &Dataset) -> DatasetRecord {
     let base = set.base();
     let file = &base.path;
     let origin = data::origin(set);
