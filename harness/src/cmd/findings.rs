@@ -88,7 +88,7 @@ fn command(args: &FindingsArgs) -> String {
     format!("cargo xtask findings{filter}{quick} --seed {}", args.seed)
 }
 
-fn write(path: &PathBuf, text: &str) -> Result<(), Stop> {
+fn write(path: &Path, text: &str) -> Result<(), Stop> {
     let failed = |e: std::io::Error| Stop::failed(format!("{}: {e}", path.display()));
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(failed)?;
