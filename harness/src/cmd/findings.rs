@@ -1,6 +1,6 @@
 //! `findings`: the performance report's list, row by row.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use annvil_harness::env;
 use annvil_harness::findings::{Accepted, Lab, ROWS, table};
