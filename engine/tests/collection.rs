@@ -365,6 +365,7 @@ fn a_budget_is_kept_and_a_refused_batch_leaves_nothing() {
     assert!(held > 100 && held < 2000, "{held}");
 }
 
+#[cfg(not(target_family = "wasm"))]
 #[test]
 fn readers_see_whole_batches_while_writers_write() {
     use std::sync::atomic::{AtomicBool, Ordering};
