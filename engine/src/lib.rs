@@ -28,11 +28,13 @@ mod error;
 mod filter;
 mod index;
 pub mod io;
+pub mod mem;
 mod metric;
 mod order;
 #[cfg(feature = "pq")]
 pub mod quant;
 pub mod scorer;
+pub mod tier;
 mod topk;
 mod unit;
 mod value;

@@ -293,6 +293,10 @@ impl<T: Element> AlignedRows<T> {
         self.elements_mut()[len * stride..old * stride].fill(T::default());
         let lines = self.lines_for(len).unwrap_or(0);
         self.lines.truncate(lines);
+        // Half of it empty: given back, so that dropping rows shrinks what is held.
+        if lines <= self.lines.capacity() / 2 {
+            self.lines.shrink_to(lines);
+        }
     }
 
     /// How many rows.

@@ -6,7 +6,7 @@ mod options;
 mod search;
 mod state;
 
-use std::sync::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 pub use error::CollectionError;
 pub use id::Id;
@@ -14,9 +14,10 @@ pub use options::{CollectionBuilder, IndexKind, Originals};
 pub use search::{Hit, Plan, Query};
 pub use state::Bytes;
 
+use crate::mem::Pool;
 use crate::value::Metadata;
 use search::SearchScratch;
-use state::{Pool, State};
+use state::{Crew, State};
 
 /// A row to be put in.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,7 +67,7 @@ pub struct Collection {
     options: CollectionBuilder,
     state: RwLock<State>,
     /// Buffers of searches that are not under way.
-    scratch: Mutex<Vec<SearchScratch>>,
+    scratch: Pool<SearchScratch>,
 }
 
 /// What a collection holds.
@@ -199,14 +200,8 @@ impl Collection {
     /// # Errors
     /// As [`Collection::search`].
     pub fn explain(&self, query: &Query<'_>) -> Result<(Vec<Hit>, Plan), CollectionError> {
-        let mut scratch = self.scratch.lock().ok().and_then(|mut s| s.pop()).unwrap_or_default();
-        let found = self.read().search(&self.options, query, &mut scratch);
-        if let Ok(mut spare) = self.scratch.lock()
-            && spare.len() < SPARE
-        {
-            spare.push(scratch);
-        }
-        found
+        let mut scratch = self.scratch.acquire();
+        self.read().search(&self.options, query, &mut scratch)
     }
 
     /// [`Collection::search`] of each query, in their order, shared by the collection's threads.
@@ -277,7 +272,7 @@ impl Collection {
         self.state.write().map_err(|_| CollectionError::Poisoned)
     }
 
-    fn pool(&self) -> Pool<'_> {
+    fn pool(&self) -> Crew<'_> {
         #[cfg(feature = "parallel")]
         return self.options.pool.as_deref();
         #[cfg(not(feature = "parallel"))]

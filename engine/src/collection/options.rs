@@ -1,6 +1,6 @@
 //! How a collection is to be.
 
-use std::sync::{Mutex, RwLock};
+use std::sync::RwLock;
 
 use annvil_kernels::{AlignedRows, Forced};
 
@@ -10,6 +10,7 @@ use super::{Collection, CollectionError};
 use crate::HnswOptions;
 #[cfg(feature = "hnsw_rs")]
 use crate::index::hnsw_rs::HnswRs;
+use crate::mem::Pool;
 use crate::metric::Metric;
 use crate::scorer::{Encoding, F32Rows};
 
@@ -201,7 +202,11 @@ impl CollectionBuilder {
             self.pool = Some(std::sync::Arc::new(pool.map_err(|_| CollectionError::Threads)?));
         }
         let state = State::new(&self, exact, index)?;
-        Ok(Collection { options: self, state: RwLock::new(state), scratch: Mutex::default() })
+        Ok(Collection {
+            options: self,
+            state: RwLock::new(state),
+            scratch: Pool::new(super::SPARE),
+        })
     }
 
     /// Whether the encoding goes with metric and dimension, as far as that shows without rows.

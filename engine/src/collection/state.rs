@@ -43,7 +43,7 @@ pub(super) struct State {
 }
 
 /// Who links rows of a batch.
-pub(super) type Pool<'a> = Option<&'a PoolOf>;
+pub(super) type Crew<'a> = Option<&'a PoolOf>;
 
 #[cfg(feature = "parallel")]
 pub(super) type PoolOf = rayon::ThreadPool;
@@ -156,7 +156,7 @@ impl State {
         &mut self,
         options: &CollectionBuilder,
         records: Vec<Record>,
-        pool: Pool<'_>,
+        pool: Crew<'_>,
     ) -> Result<(), CollectionError> {
         let (from, count) = (self.slots(), records.len());
         let too_large =
@@ -234,7 +234,7 @@ impl State {
 
     /// Links what is not linked yet.
     #[cfg(feature = "hnsw")]
-    fn link(&mut self, pool: Pool<'_>) -> Result<(), CollectionError> {
+    fn link(&mut self, pool: Crew<'_>) -> Result<(), CollectionError> {
         #[cfg(feature = "hnsw_rs")]
         if let (Index::HnswRs(graph), Some(exact)) = (&mut self.index, &self.exact) {
             match pool {
@@ -252,7 +252,7 @@ impl State {
 
     #[cfg(not(feature = "hnsw"))]
     #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "there is nothing to link")]
-    fn link(&mut self, _pool: Pool<'_>) -> Result<(), CollectionError> {
+    fn link(&mut self, _pool: Crew<'_>) -> Result<(), CollectionError> {
         Ok(())
     }
 
@@ -261,7 +261,7 @@ impl State {
     fn train(
         &mut self,
         options: &CollectionBuilder,
-        pool: Pool<'_>,
+        pool: Crew<'_>,
     ) -> Result<(), CollectionError> {
         if options.encoding == Encoding::F32 || self.codes.is_some() {
             return Ok(());
@@ -283,7 +283,7 @@ impl State {
     pub(super) fn encode(
         &mut self,
         options: &CollectionBuilder,
-        pool: Pool<'_>,
+        pool: Crew<'_>,
     ) -> Result<(), CollectionError> {
         let Some(exact) = &self.exact else { return Ok(()) };
         if options.encoding == Encoding::F32 || self.codes.is_some() || exact.is_empty() {
@@ -350,7 +350,7 @@ impl State {
         &self,
         options: &CollectionBuilder,
         mut fresh: Self,
-        pool: Pool<'_>,
+        pool: Crew<'_>,
     ) -> Result<Self, CollectionError> {
         let kept: Vec<u32> =
             (0..self.slots() as u32).filter(|&slot| self.live[slot as usize]).collect();
@@ -416,7 +416,7 @@ impl State {
 fn extend<S: Scorer>(
     graph: &mut crate::Graph,
     rows: &S,
-    pool: Pool<'_>,
+    pool: Crew<'_>,
 ) -> Result<(), CollectionError> {
     match pool {
         #[cfg(feature = "parallel")]

@@ -1,0 +1,216 @@
+//! Slices out of large chunks, all given back at once.
+//!
+//! ```text
+//! chunk 0   |slice|slice  |slice| rest |      every slice begins on a cache line
+//! chunk 1   |slice                |rest|
+//! ```
+//! A slice lives as long as a borrow of the arena, and `reset` asks for the arena alone: so none can
+//! outlive it. Elements are numbers ([`Element`]): nothing has to be dropped, and any bytes that were
+//! there before are values.
+#![allow(unsafe_code, reason = "disjoint slices of one chunk, handed out behind a shared borrow")]
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::ptr::NonNull;
+
+use annvil_kernels::Element;
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Line([u8; LINE]);
+
+/// Lines that slices are cut from. Owned; freed by the arena.
+struct Chunk {
+    start: NonNull<Line>,
+    lines: usize,
+}
+
+/// Memory for slices of numbers. One thread at a time.
+pub struct Arena {
+    /// Lines of a chunk, if a slice does not need more.
+    chunk_lines: usize,
+    chunks: RefCell<Vec<Chunk>>,
+    /// The chunk that is cut, and how many of its lines are given away. Those before are full.
+    at: Cell<usize>,
+    used: Cell<usize>,
+    /// Lines given away in full chunks.
+    before: Cell<usize>,
+}
+
+/// Why there is no slice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ArenaError {
+    /// More than the address space or the memory holds.
+    TooLarge {
+        /// Elements asked for.
+        elements: usize,
+    },
+}
+
+impl fmt::Display for ArenaError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLarge { elements } => {
+                write!(f, "{elements} elements do not fit into memory; ask for less at once")
+            }
+        }
+    }
+}
+
+impl std::error::Error for ArenaError {}
+
+impl Arena {
+    /// No memory yet; chunks of `bytes`, or of what a slice needs if that is more.
+    #[must_use]
+    pub fn new(bytes: usize) -> Self {
+        Self {
+            chunk_lines: bytes.div_ceil(LINE).max(1),
+            chunks: RefCell::default(),
+            at: Cell::new(0),
+            used: Cell::new(0),
+            before: Cell::new(0),
+        }
+    }
+
+    /// `len` zeros on a cache line of their own.
+    ///
+    /// # Errors
+    /// Too little memory.
+    pub fn zeroed<T: Element>(&self, len: usize) -> Result<&mut [T], ArenaError> {
+        let slice = self.recycled(len)?;
+        slice.fill(T::default());
+        Ok(slice)
+    }
+
+    /// As [`Arena::zeroed`], but with whatever was there before: zeros, or numbers of an earlier
+    /// slice. To be written over.
+    ///
+    /// # Errors
+    /// Too little memory.
+    #[expect(clippy::mut_from_ref, reason = "no two slices overlap")]
+    pub fn recycled<T: Element>(&self, len: usize) -> Result<&mut [T], ArenaError> {
+        let too_large = ArenaError::TooLarge { elements: len };
+        let bytes = len.checked_mul(size_of::<T>()).ok_or(too_large)?;
+        if bytes > isize::MAX as usize - LINE {
+            return Err(too_large);
+        }
+        let start = self.take(bytes.div_ceil(LINE)).ok_or(too_large)?;
+        // SAFETY: `take` gives lines that no other slice has, of at least `bytes` bytes, aligned for
+        // any `Element`, initialised when the chunk was made; any bytes are a value of an `Element`.
+        // They live until the arena is reset or dropped, both of which need it unborrowed.
+        Ok(unsafe { std::slice::from_raw_parts_mut(start.cast::<T>().as_ptr(), len) })
+    }
+
+    /// `lines` lines that are nobody's.
+    fn take(&self, lines: usize) -> Option<NonNull<Line>> {
+        let mut chunks = self.chunks.borrow_mut();
+        // The chunk at hand, then those that an earlier round left, then a new one.
+        while let Some(chunk) = chunks.get(self.at.get()) {
+            let used = self.used.get();
+            if chunk.lines - used >= lines {
+                self.used.set(used + lines);
+                // SAFETY: `used + lines` is at most the chunk's lines, checked above.
+                return Some(unsafe { chunk.start.add(used) });
+            }
+            self.before.set(self.before.get() + used);
+            self.at.set(self.at.get() + 1);
+            self.used.set(0);
+        }
+        let size = lines.max(self.chunk_lines);
+        let mut memory: Vec<Line> = Vec::new();
+        memory.try_reserve_exact(size).ok()?;
+        memory.resize(size, Line([0; LINE]));
+        let memory = Box::leak(memory.into_boxed_slice());
+        let start = NonNull::new(memory.as_mut_ptr())?;
+        chunks.push(Chunk { start, lines: size });
+        self.used.set(lines);
+        Some(start)
+    }
+
+    /// Takes all slices back; chunks stay, and are all used again.
+    pub fn reset(&mut self) {
+        self.at.set(0);
+        self.used.set(0);
+        self.before.set(0);
+    }
+
+    /// Bytes given away, whole lines, without what was left over at the ends of chunks.
+    #[must_use]
+    pub fn used_bytes(&self) -> usize {
+        (self.before.get() + self.used.get()) * LINE
+    }
+
+    /// Bytes of all chunks.
+    #[must_use]
+    pub fn reserved_bytes(&self) -> usize {
+        self.chunks.borrow().iter().map(|c| c.lines * LINE).sum()
+    }
+}
+
+impl Drop for Arena {
+    fn drop(&mut self) {
+        for chunk in self.chunks.get_mut().drain(..) {
+            let lines = std::ptr::slice_from_raw_parts_mut(chunk.start.as_ptr(), chunk.lines);
+            // SAFETY: `take` leaked a boxed slice of these lines, and nothing else frees it.
+            drop(unsafe { Box::from_raw(lines) });
+        }
+    }
+}
+
+impl fmt::Debug for Arena {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Arena")
+            .field("used_bytes", &self.used_bytes())
+            .field("reserved_bytes", &self.reserved_bytes())
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slices_are_aligned_apart_and_as_long_as_asked_for() {
+        let arena = Arena::new(1000);
+        let a = arena.zeroed::<f32>(5).unwrap();
+        let b = arena.zeroed::<u8>(1).unwrap();
+        let c = arena.zeroed::<u32>(300).unwrap();
+        let none = arena.zeroed::<f32>(0).unwrap();
+        a.fill(1.0);
+        b.fill(2);
+        c.fill(3);
+        assert!(none.is_empty() && a == [1.0; 5] && b == [2] && c.iter().all(|v| *v == 3));
+        assert_eq!(a.as_ptr().align_offset(64) + b.as_ptr().align_offset(64), 0);
+        assert_eq!(c.as_ptr().align_offset(64), 0);
+        assert!(
+            arena.zeroed::<f32>(usize::MAX).is_err() && arena.zeroed::<u8>(usize::MAX).is_err()
+        );
+    }
+
+    #[test]
+    fn every_chunk_is_used_again_and_zeroed_on_request() {
+        let mut arena = Arena::new(128);
+        let fill = |arena: &Arena| {
+            for len in [20usize, 40, 7, 100, 32] {
+                arena.recycled::<f32>(len).unwrap().fill(9.0);
+            }
+        };
+        fill(&arena);
+        let reserved = arena.reserved_bytes();
+        for _ in 0..50 {
+            arena.reset();
+            assert_eq!(arena.used_bytes(), 0);
+            fill(&arena);
+        }
+        assert_eq!(arena.reserved_bytes(), reserved);
+        arena.reset();
+        assert!(arena.recycled::<f32>(20).unwrap().iter().all(|v| *v == 9.0));
+        arena.reset();
+        assert!(arena.zeroed::<f32>(20).unwrap().iter().all(|v| *v == 0.0));
+    }
+}
