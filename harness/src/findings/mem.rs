@@ -78,11 +78,11 @@ pub(super) fn kmeans(lab: &Lab<'_>) -> Result<Vec<Check>, String> {
     let more = many.blocks.saturating_sub(few.blocks);
     let growth = Interval::exact(many.bytes as f64 / few.bytes as f64);
     let saved = Interval::exact(found.bytes as f64 / many.bytes as f64);
-    let mut blocks = count("blocks of 15 more iterations", more as f64, "", 0.0);
+    let mut blocks = count("blocks of more iterations", more as f64, "", 0.0);
     blocks.note = format!("{five} and {twenty} iterations ran");
     Ok(vec![
         blocks,
-        at_most("bytes of 20 iterations over 5", growth, "x", 1.05),
+        at_most("bytes of up to 20 iterations over 5", growth, "x", 1.05),
         at_least("bytes as found over ours", saved, "x", 10.0),
         shown("blocks as found over ours", ratio(found.blocks, many.blocks), "x"),
     ])
