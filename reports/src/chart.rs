@@ -16,6 +16,7 @@ use crate::escape::escape;
 use crate::schema::{Cell, CellGroup};
 
 mod backend;
+pub mod pareto;
 
 use backend::{ClassedSvg, Paint};
 

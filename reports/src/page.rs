@@ -17,12 +17,14 @@ use crate::escape::{escape, escape_json};
 use crate::schema::{Run, SchemaError, write_atomically};
 use crate::stats;
 
+mod engine;
 mod figures;
 mod heat;
 mod rows;
 mod view;
 
 const TEMPLATE: &str = include_str!("../templates/page.html");
+const ENGINE: &str = include_str!("../templates/engine.html");
 const STYLE: &str = include_str!("../templates/style.css");
 const SCRIPT: &str = include_str!("../templates/script.js");
 
@@ -102,11 +104,14 @@ pub fn render(run: &Run) -> Result<String, PageError> {
         _ => minijinja::escape_formatter(out, state, value),
     });
     env.add_template("page.html", TEMPLATE)?;
+    env.add_template("engine.html", ENGINE)?;
     let groups = run.groups();
     let page = env.get_template("page.html")?.render(context! {
         style => Value::from_safe_string(STYLE.to_owned()),
         script => Value::from_safe_string(SCRIPT.to_owned()),
         json => Value::from_safe_string(escape_json(&json)),
+        kernels => run.engine.is_none() || !run.cells.is_empty(),
+        engine => Value::from(Serde(engine::view(run)?)),
         strip => Value::from(Serde(view::strip(run, &stats::summary(run)))),
         techniques => Value::from(Serde(view::standings(&stats::technique_standings(run)))),
         heat => Value::from(Serde(heat::tables(run, &groups))),

@@ -244,3 +244,30 @@ fn contrast_is_at_least_four_and_a_half_in_both_schemes() {
         }
     }
 }
+
+#[test]
+fn a_run_of_the_engine_suite_is_a_page_of_its_own() {
+    let whole = fixture::sample();
+    let html = render(&whole).unwrap();
+    assert!(html.contains("id=engine") && html.contains("id=winners"));
+    let run = Run { cells: Vec::new(), workloads: Vec::new(), ..whole };
+    let html = render(&run).unwrap();
+    assert!(!html.contains("id=winners") && html.contains("href=\"#engine\""));
+    assert_eq!(html.matches("<svg").count(), 1, "a chart a set that was measured");
+    for part in ["Annvil engine bench", "2.50 (2.40 to 2.60)", "&gt; 66", "other f32", "0.999"] {
+        assert!(html.contains(part), "{part} is missing");
+    }
+    let none = Run { engine: None, ..run };
+    assert!(!render(&none).unwrap().contains("id=engine"));
+}
+
+#[test]
+fn no_text_of_the_engine_section_becomes_markup() {
+    let run = Run { cells: Vec::new(), ..fixture::sample() };
+    let mut json = serde_json::to_value(&run).unwrap();
+    poison(&mut json);
+    let run: Run = serde_json::from_value(json).unwrap();
+    let html = render(&run).unwrap();
+    assert_eq!(html.matches("<script").count(), 2);
+    assert!(!html.contains("<img") && html.contains("&lt;img src=x onerror=alert(2)&gt;"));
+}

@@ -1,7 +1,8 @@
 //! A run of realistic size and shape. Every figure in it is invented.
 
 use annvil_reports::schema::{
-    Cache, Cell, Dataset, Host, Limit, Mode, NotRun, Rule, Run, Selftest, Source, Standing,
+    Cache, Cell, Dataset, Engine, EngineAt, EngineBuild, EngineFiltered, EngineLatency,
+    EnginePoint, EngineRatio, Host, Limit, Mode, NotRun, Rule, Run, Selftest, Source, Standing,
     Toolchain, Verdict, Workload,
 };
 
@@ -66,6 +67,7 @@ pub(crate) fn sample() -> Run {
             why: "not found; give its folder with --data DIR".into(),
         }],
         notes: vec!["Every figure of this page is invented: it shows the layout only.".into()],
+        engine: Some(engine()),
         selftest: Some(Selftest {
             aa_trials: 200,
             aa_false_winners: 7,
@@ -271,5 +273,90 @@ fn workloads() -> Vec<Workload> {
             });
         }
     }
+    all
+}
+
+/// Two contestants over one set.
+pub(crate) fn engine() -> Engine {
+    let dataset = || "digits".to_owned();
+    let mut all = Engine {
+        k: 10,
+        m: 16,
+        ef_construction: 200,
+        builds: 2,
+        rounds: 5,
+        clock: "thread CPU".into(),
+        ..Engine::default()
+    };
+    for (name, factor) in [("annvil f32", 1.0), ("other f32", 2.5)] {
+        for (i, ef) in [10, 20, 40, 80].into_iter().enumerate() {
+            all.points.push(EnginePoint {
+                dataset: dataset(),
+                contestant: name.into(),
+                build: 0,
+                ef,
+                rerank: 0,
+                recall: 1.0 - 0.1 / (1 << (2 * i)) as f64,
+                us: factor * ef as f64,
+                hops: (factor == 1.0).then_some(1.2 * ef as f64),
+                scored: (factor == 1.0).then_some(11.0 * ef as f64),
+            });
+        }
+        for target in [0.9, 0.95, 0.99] {
+            all.at_recall.push(EngineAt {
+                dataset: dataset(),
+                contestant: name.into(),
+                target,
+                qps: Some(1e6 / factor / 15.0),
+                bracketed: target > 0.9,
+            });
+        }
+        all.build.push(EngineBuild {
+            dataset: dataset(),
+            contestant: name.into(),
+            build: 0,
+            rows: 1_697,
+            cpu_s: Some(0.2 * factor),
+            wall_2_s: Some(0.11 * factor),
+            cpu_2_s: Some(0.21 * factor),
+            resident_per_row: Some(420.0 * factor),
+            held_per_row: Some(400.0),
+        });
+        all.filtered.push(EngineFiltered {
+            dataset: dataset(),
+            contestant: name.into(),
+            match_pct: 10.0,
+            matches: 170,
+            ef: 20,
+            rerank: 0,
+            recall: 0.97,
+            us: 12.0 * factor,
+            to_scan: 1.1 * factor,
+            to_scan_lo: Some(factor),
+            to_scan_hi: Some(1.2 * factor),
+        });
+        all.latency.push(EngineLatency {
+            dataset: dataset(),
+            contestant: name.into(),
+            ef: 20,
+            rerank: 0,
+            recall: 0.97,
+            p50_us: 20.0 * factor,
+            p99_us: 31.0 * factor,
+            samples: 300,
+        });
+    }
+    all.ratios.push(EngineRatio {
+        dataset: dataset(),
+        contestant: "annvil f32".into(),
+        rival: "other f32".into(),
+        target: 0.95,
+        qps_ratio: 2.5,
+        qps_ratio_lo: Some(2.4),
+        qps_ratio_hi: Some(2.6),
+        builds: 2,
+        spread_over: "builds".into(),
+        bracketed: true,
+    });
     all
 }

@@ -104,3 +104,17 @@ fn groups_come_in_key_order_whatever_the_records_order() {
     run.cells.reverse();
     assert_eq!(keys(&run), want);
 }
+
+#[test]
+fn the_engine_section_is_absent_where_that_suite_did_not_run() {
+    let run = Run::default();
+    assert!(!run.to_json().unwrap().contains("engine"));
+    let with = Run { engine: Some(Engine { k: 10, ..Engine::default() }), ..run };
+    let text = with.to_json().unwrap();
+    assert_eq!(Run::from_json(text.as_bytes(), Path::new("x")).unwrap(), with);
+    // Later fields and rows without some are read.
+    let text = text.replace("\"k\": 10,", "\"k\": 10, \"later\": 1, \"points\": [{\"ef\": 3}],");
+    let text = text.replacen("\"points\": [],", "", 1);
+    let back = Run::from_json(text.as_bytes(), Path::new("x")).unwrap();
+    assert_eq!(back.engine.unwrap().points[0].ef, 3);
+}
