@@ -15,7 +15,7 @@ use annvil_kernels::{
     int4_query, int4_unpack, resolve,
 };
 
-use super::{CodeRange, EncodingError, FAR_BYTES, Rows, Scorer, stride};
+use super::{CodeRange, EncodingError, FAR_BYTES, Rows, Scorer, prefetch_row, stride};
 use crate::metric::Metric;
 
 /// Values of one kernel call: they stay in the L1 cache until they are ranks.
@@ -309,6 +309,11 @@ impl<C: Code> Scorer for CodeRows<C> {
         self.decode_row(self.rows.row(slot as usize), &mut stored, &mut vector);
         self.prepare(&vector, query);
         (query.vector, query.stored) = (vector, stored);
+    }
+
+    #[inline]
+    fn prefetch(&self, slot: u32) {
+        prefetch_row(&self.rows, slot);
     }
 
     fn score_ids(&self, query: &CodeQuery, slots: &[u32], ranks: &mut [f32]) {

@@ -203,6 +203,10 @@ macro_rules! any {
                 }
             }
 
+            fn prefetch(&self, slot: u32) {
+                match self { $($(#[$cfg])* Self::$name(rows) => rows.prefetch(slot),)* }
+            }
+
             fn score_ids(&self, query: &AnyQuery, slots: &[u32], ranks: &mut [f32]) {
                 match (self, query) {
                     $($(#[$cfg])* (Self::$name(rows), AnyQuery::$name(query)) => {

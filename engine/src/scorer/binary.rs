@@ -10,7 +10,7 @@ use annvil_kernels::{
     Scan, resolve,
 };
 
-use super::{EncodingError, FAR_BYTES, Rotation, Rows, Scorer, stride};
+use super::{EncodingError, FAR_BYTES, Rotation, Rows, Scorer, prefetch_row, stride};
 use crate::error::first_not_finite;
 use crate::metric::Metric;
 
@@ -179,6 +179,11 @@ impl Scorer for BinaryRows {
         query.bits.clear();
         query.bits.extend_from_slice(self.rows.row(slot as usize));
         (query.norm, query.mean_product) = self.terms[slot as usize];
+    }
+
+    #[inline]
+    fn prefetch(&self, slot: u32) {
+        prefetch_row(&self.rows, slot);
     }
 
     fn score_ids(&self, query: &BinaryQuery, slots: &[u32], ranks: &mut [f32]) {

@@ -4,7 +4,7 @@ use annvil_kernels::{
     AlignedRows, BindError, Bound, F32Kernels, Forced, Gather, LayoutError, Scan,
 };
 
-use super::{FAR_BYTES, Rows, Scorer};
+use super::{FAR_BYTES, Rows, Scorer, prefetch_row};
 use crate::metric::Metric;
 
 /// Rows of `f32`, 64-byte aligned, with the winning kernels for their metric and dimension.
@@ -68,6 +68,11 @@ impl Scorer for F32Rows {
     fn prepare_slot(&self, slot: u32, query: &mut Vec<f32>) {
         query.clear();
         query.extend_from_slice(self.rows.row(slot as usize));
+    }
+
+    #[inline]
+    fn prefetch(&self, slot: u32) {
+        prefetch_row(&self.rows, slot);
     }
 
     fn score_ids(&self, query: &Vec<f32>, slots: &[u32], ranks: &mut [f32]) {

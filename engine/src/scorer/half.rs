@@ -7,7 +7,7 @@ use annvil_kernels::{
 };
 use half::{bf16, f16};
 
-use super::{EncodingError, FAR_BYTES, Rows, Scorer, stride};
+use super::{EncodingError, FAR_BYTES, Rows, Scorer, prefetch_row, stride};
 use crate::metric::Metric;
 
 mod sealed {
@@ -106,6 +106,11 @@ impl<T: Half> Scorer for HalfRows<T> {
     fn prepare_slot(&self, slot: u32, query: &mut Vec<f32>) {
         query.clear();
         query.extend(self.rows.row(slot as usize).iter().map(|v| v.to_f32()));
+    }
+
+    #[inline]
+    fn prefetch(&self, slot: u32) {
+        prefetch_row(&self.rows, slot);
     }
 
     fn score_ids(&self, query: &Vec<f32>, slots: &[u32], ranks: &mut [f32]) {

@@ -40,6 +40,19 @@ use annvil_kernels::LayoutError;
 /// A set larger than a core's own cache comes from farther away: then the kernels that prefetch win.
 const FAR_BYTES: usize = 1 << 20;
 
+/// Cache lines of a row that are asked for ahead; the hardware follows a row once it has begun.
+const AHEAD: usize = 8;
+
+/// Asks for the first lines of a row, if there is one.
+#[inline]
+fn prefetch_row<T: annvil_kernels::Element>(rows: &annvil_kernels::AlignedRows<T>, slot: u32) {
+    if (slot as usize) < rows.len() {
+        let row = rows.row(slot as usize);
+        let line = 64 / size_of::<T>();
+        row.iter().step_by(line).take(AHEAD).for_each(annvil_kernels::prefetch);
+    }
+}
+
 /// Bytes from row to row for rows of so many: whole cache lines where that costs an eighth at most,
 /// else so that words of sixteen bytes are not cut.
 fn stride(bytes: usize) -> usize {
@@ -77,6 +90,11 @@ pub trait Scorer: Send + Sync {
     /// # Panics
     /// If there is no such slot.
     fn prepare_slot(&self, slot: u32, query: &mut Self::Query);
+
+    /// Asks for the memory of the row at `slot`: it will be scored soon. Out of range it does nothing.
+    fn prefetch(&self, slot: u32) {
+        let _ = slot;
+    }
 
     /// `ranks[i]` = the rank of slot `slots[i]`. Prefetches as the kernels do.
     ///

@@ -210,7 +210,12 @@ impl Graph {
         }
         while let Some(slot) = pool.next() {
             slots.clear();
-            slots.extend(self.links.of(slot, layer).filter(|&to| visited.insert(to)));
+            for to in self.links.of(slot, layer) {
+                if visited.insert(to) {
+                    rows.prefetch(to);
+                    slots.push(to);
+                }
+            }
             // Most often the next to be expanded: its links come while these rows are compared.
             if let Some(next) = pool.peek() {
                 self.links.prefetch(next);
