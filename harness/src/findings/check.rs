@@ -45,7 +45,7 @@ pub(super) fn missing(what: impl Into<String>, why: impl ToString) -> Check {
 
 fn text(x: f64, unit: &str) -> String {
     let space = if matches!(unit, "x" | "") { "" } else { " " };
-    format!("{x}{space}{unit}")
+    format!("{}{space}{unit}", (x * 1e4).round() / 1e4)
 }
 
 fn check(

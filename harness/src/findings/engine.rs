@@ -2,13 +2,13 @@
 
 use std::process::{Command, Stdio};
 
-use annvil::{Hnsw, HnswOptions, Metric};
+use annvil::Record;
 use annvil_reports::findings::Check;
 
-use super::alloc::counted;
+use super::alloc::{Who, counted};
 use super::check::{at_most, count, missing, shown};
 use super::interval::Interval;
-use super::{Lab, pool, simd};
+use super::{Lab, mem, simd};
 use crate::asm::listing_of;
 
 pub(super) fn deferred_sqrt(lab: &Lab<'_>) -> Result<Vec<Check>, String> {
@@ -88,19 +88,26 @@ pub(super) fn redundant(lab: &Lab<'_>) -> Result<Vec<Check>, String> {
 
 pub(super) fn duplicates(lab: &Lab<'_>) -> Result<Vec<Check>, String> {
     let (n, dim) = (lab.size(4_000, 50_000), 128);
-    let two = pool(2)?;
-    let (counts, index) = counted(1, || {
+    let (counts, collection) = counted(Who::All, 1, || {
         let rows = lab.rows(n, dim)?;
         lab.go_on()?;
-        Hnsw::new_in(&two, rows, Metric::L2, HnswOptions::default()).map_err(|e| e.to_string())
+        let collection = mem::hnsw(dim)?;
+        let record = |i| Record::new(format!("vector-{i}"), rows.row(i).to_vec());
+        let done = collection.insert_batch((0..n).map(record).collect());
+        done.map_err(|e| e.to_string())?;
+        Ok::<_, String>(collection)
     });
-    let index = index?;
+    let collection = collection?;
     let counts = counts.ok_or("this program does not count its blocks")?;
-    let graph = index.graph().bytes();
-    let held = Interval::exact(counts.held as f64 / (n * 4 * dim + graph) as f64);
-    let each = Interval::exact(graph as f64 / n as f64);
+    let graph = collection.stats().bytes.links;
+    let held = Interval::exact(counts.held as f64 / (n * (4 * dim + 16) + graph) as f64);
+    let each = |bytes| Interval::exact(bytes as f64 / n as f64);
+    let what = format!("{n} x {dim}: bytes held over vectors, graph and 16 bytes an id");
+    let mut whole = at_most(what, held, "x", 1.15);
+    whole.note = format!("{:?}", collection.stats().bytes);
     Ok(vec![
-        at_most(format!("{n} x {dim}: bytes held over rows and graph"), held, "x", 1.15),
-        shown("of these the graph's", each, "bytes a row"),
+        whole,
+        shown("held", each(counts.held as usize), "bytes a row"),
+        shown("of these the graph's", each(graph), "bytes a row"),
     ])
 }

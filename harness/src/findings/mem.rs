@@ -1,19 +1,18 @@
 //! OPT-MEM-1 to 5: what is allocated, counted.
 
 use annvil::quant::{Init, KMeansOptions, Pq, PqOptions, kmeans as train};
-use annvil::scorer::{F32Rows, Rows};
-use annvil::{AlignedRows, Flat, Forced, Graph, Hnsw, HnswOptions, HnswScratch, Metric};
+use annvil::{AlignedRows, Collection, Forced, HnswOptions, IndexKind, Metric, Query, Record};
 use annvil_reports::findings::Check;
 
 use super::Lab;
-use super::alloc::{Counts, counted};
+use super::alloc::{Counts, Who, counted};
 use super::check::{at_least, at_most, count, missing, shown};
 use super::interval::Interval;
 use crate::baseline::{store, training};
 
 /// Counts, or why there are none.
-fn of<T>(large: usize, work: impl FnOnce() -> T) -> Result<(Counts, T), String> {
-    let (counts, made) = counted(large, work);
+fn of<T>(who: Who, large: usize, work: impl FnOnce() -> T) -> Result<(Counts, T), String> {
+    let (counts, made) = counted(who, large, work);
     counts.map(|c| (c, made)).ok_or_else(|| "this program does not count its blocks".to_owned())
 }
 
@@ -31,36 +30,41 @@ pub(super) fn batch_insert(lab: &Lab<'_>) -> Result<Vec<Check>, String> {
     let vectors = vectors(&lab.rows(n, dim)?);
     let batch: Vec<(String, Vec<f32>)> =
         (0..n).map(|i| format!("vector-{i}")).zip(vectors).collect();
-    let (found, kept) = of(large, || store::insert_batch(&batch))?;
+    let (found, kept) = of(Who::All, large, || store::insert_batch(&batch))?;
     let held = kept.points.len() + kept.vectors.len();
     drop((kept.id_to_point, kept.point_to_id));
-    let empty = AlignedRows::with_capacity(0, dim).map_err(text)?;
-    let rows = F32Rows::new(empty, Metric::L2, &Forced::default()).map_err(text)?;
-    let (pushed, rows) = of(large, || -> Result<F32Rows, String> {
-        let mut rows = rows;
-        rows.reserve(batch.len()).map_err(text)?;
-        for (_, vector) in &batch {
-            rows.push(vector).map_err(text)?;
-        }
-        Ok(rows)
-    })?;
-    let rows = rows?;
     lab.go_on()?;
-    let mut graph = Graph::new(HnswOptions::default()).map_err(text)?;
-    let (linked, done) = of(large, || graph.extend(&rows))?;
-    done.map_err(text)?;
-    let payload = (n * large + graph.bytes()) as f64;
-    let blocks = (pushed.large + linked.large) as f64 / n as f64;
-    let whole = (pushed.bytes + linked.bytes) as f64 / payload;
-    let saved = Interval::exact(found.bytes as f64 / pushed.bytes as f64);
+    let put = |index| {
+        let collection = collection(dim, index)?;
+        let record = |(id, vector): &(String, Vec<f32>)| Record::new(id.as_str(), vector.clone());
+        let records = batch.iter().map(record).collect();
+        let (counts, done) = of(Who::All, large, || collection.insert_batch(records))?;
+        done.map_err(text)?;
+        Ok::<_, String>((counts, collection.stats().bytes.links))
+    };
+    let (flat, _) = put(IndexKind::Flat)?;
+    let (linked, links) = put(IndexKind::Hnsw(HnswOptions::default()))?;
+    let each = |counts: Counts| counts.large as f64 / n as f64;
+    let whole = Interval::exact(linked.bytes as f64 / (n * large + links) as f64);
+    let saved = Interval::exact(found.bytes as f64 / flat.bytes as f64);
     Ok(vec![
-        count(format!("{n} rows: blocks of a vector's size a row"), blocks, "", 0.01),
-        shown("the same as found", Interval::exact(found.large as f64 / n as f64), ""),
-        shown("copies held as found", Interval::exact(held as f64 / n as f64), ""),
-        at_most("all bytes over rows and graph", Interval::exact(whole), "x", 1.5),
-        shown("of these for the rows", Interval::exact(pushed.bytes as f64 / payload), "x"),
-        at_least("bytes as found over ours, without graphs", saved, "x", 2.0),
+        count(format!("{n} rows, flat: blocks of a vector's size a row"), each(flat), "", 0.01),
+        count("with a graph: the same", each(linked), "", 0.01),
+        shown("as found: the same", Interval::exact(each(found)), ""),
+        shown("as found: copies held", Interval::exact(held as f64 / n as f64), ""),
+        at_most("with a graph: all bytes over vectors and graph", whole, "x", 1.5),
+        at_least("flat: bytes as found over ours", saved, "x", 2.0),
     ])
+}
+
+/// An empty collection.
+fn collection(dim: usize, index: IndexKind) -> Result<Collection, String> {
+    Collection::builder(dim).metric(Metric::L2).index(index).threads(2).build().map_err(text)
+}
+
+/// An empty collection with a graph.
+pub(super) fn hnsw(dim: usize) -> Result<Collection, String> {
+    collection(dim, IndexKind::Hnsw(HnswOptions::default()))
 }
 
 pub(super) fn kmeans(lab: &Lab<'_>) -> Result<Vec<Check>, String> {
@@ -69,12 +73,13 @@ pub(super) fn kmeans(lab: &Lab<'_>) -> Result<Vec<Check>, String> {
     let ours = |iterations| {
         let options =
             KMeansOptions { iterations, init: Init::Sample, sample: n, ..KMeansOptions::new(k) };
-        let (counts, found) = of(1, || train(rows.view(), &options, &Forced::default()))?;
+        let (counts, found) =
+            of(Who::Caller, 1, || train(rows.view(), &options, &Forced::default()))?;
         Ok::<_, String>((counts, found.map_err(text)?.iterations))
     };
     let ((few, five), (many, twenty)) = (ours(5)?, ours(20)?);
     let copies = vectors(&rows);
-    let (found, _) = of(1, || training::kmeans(&copies, k, 20, lab.seed))?;
+    let (found, _) = of(Who::Caller, 1, || training::kmeans(&copies, k, 20, lab.seed))?;
     let more = many.blocks.saturating_sub(few.blocks);
     let growth = Interval::exact(many.bytes as f64 / few.bytes as f64);
     let saved = Interval::exact(found.bytes as f64 / many.bytes as f64);
@@ -98,7 +103,7 @@ pub(super) fn pq(lab: &Lab<'_>) -> Result<Vec<Check>, String> {
     let ours = |n| {
         let options = PqOptions { iterations: 3, ..PqOptions::new(m) };
         let view = rows.view().slice(0, n);
-        let (counts, made) = of(1, || Pq::train(view, &options, &Forced::default()))?;
+        let (counts, made) = of(Who::Caller, 1, || Pq::train(view, &options, &Forced::default()))?;
         made.map_err(text)?;
         Ok::<_, String>(counts.blocks as f64)
     };
@@ -106,7 +111,9 @@ pub(super) fn pq(lab: &Lab<'_>) -> Result<Vec<Check>, String> {
     ours(1000)?;
     let more = ours(2000)? - ours(1000)?;
     let copies = vectors(&rows);
-    let found = |n: usize| Ok::<_, String>(of(1, || training::pq(&copies[..n], m, 64, 1, 1))?.0);
+    let found = |n: usize| {
+        Ok::<_, String>(of(Who::Caller, 1, || training::pq(&copies[..n], m, 64, 1, 1))?.0)
+    };
     let differ = found(2000)?.blocks as f64 - found(1000)?.blocks as f64;
     let as_found = Interval::exact(differ);
     Ok(vec![
@@ -129,25 +136,27 @@ pub(super) fn pool(_: &Lab<'_>) -> Result<Vec<Check>, String> {
 }
 
 pub(super) fn enrichment(lab: &Lab<'_>) -> Result<Vec<Check>, String> {
-    let (n, dim, k) = (2_000, 768, 100);
+    // Vectors larger than the list of hits, which is no vector.
+    let (n, dim, k) = (500, 3072, 100);
     let rows = lab.rows(n + 1, dim)?;
-    let query = rows.row(n).to_vec();
-    let flat = Flat::new(rows.clone(), Metric::L2).map_err(text)?;
-    let options = HnswOptions { ef_construction: 40, ..HnswOptions::default() };
-    let graph = Hnsw::new(rows, Metric::L2, options).map_err(text)?;
-    let mut scratch = HnswScratch::default();
-    graph.search(&query, k, k, &mut scratch).map_err(text)?;
-    let (flat, found) = of(4 * dim, || flat.search(&query, k))?;
-    found.map_err(text)?;
-    let (hnsw, found) = of(4 * dim, || graph.search(&query, k, k, &mut scratch))?;
-    found.map_err(text)?;
-    let mut copied = count("graph: blocks of a vector's size a query", hnsw.large as f64, "", 0.0);
-    copied.note = format!("{} bytes in all, k = {k}, {dim} dims", hnsw.bytes);
-    let mut whole = shown("flat: the same", Interval::exact(flat.large as f64), "");
-    whole.note = format!("{} bytes in all: a copy of the query, and results", flat.bytes);
-    Ok(vec![
-        copied,
-        whole,
-        missing("reads of a store, with and without vectors", "no stored collection yet"),
-    ])
+    let query = rows.row(n);
+    let collection = hnsw(dim)?;
+    let record = |i| Record::new(format!("vector-{i}"), rows.row(i).to_vec());
+    collection.insert_batch((0..n).map(record).collect()).map_err(text)?;
+    let search = |vectors: bool| {
+        let query = Query::new(query).k(k);
+        let query = if vectors { query.include_vectors() } else { query };
+        // The first one makes the buffers that the next ones find.
+        collection.search(&query).map_err(text)?;
+        let (counts, found) = of(Who::Caller, 4 * dim, || collection.search(&query))?;
+        let with = found.map_err(text)?.iter().filter(|h| h.vector.is_some()).count();
+        Ok::<_, String>((counts, with))
+    };
+    let ((without, _), (with, vectors)) = (search(false)?, search(true)?);
+    let blocks = |c: Counts| Interval::exact(c.large as f64);
+    let mut bare = at_most("blocks of a vector's size, without vectors", blocks(without), "", 0.0);
+    bare.note = format!("{} bytes in all, k {k}, {dim} dims", without.bytes);
+    let mut full = at_most("the same with vectors", blocks(with), "", k as f64);
+    full.note = format!("{} bytes in all, {vectors} vectors", with.bytes);
+    Ok(vec![bare, full, missing("transactions of a store", "no stored collection yet")])
 }

@@ -8,10 +8,10 @@ use annvil::{AlignedRows, Flat, Forced, Graph, HnswOptions, Metric, Scratch, exa
 use annvil_kernels::{F32Kernels, Metric as Kernel};
 use annvil_reports::findings::Check;
 
-use super::alloc::counted;
+use super::alloc::{Who, counted};
 use super::check::{at_least, at_most, count, missing, shown};
 use super::interval::Interval;
-use super::{Lab, mem, pool, two_cores};
+use super::{Lab, mem, pool, scaling, two_cores, two_threads_give};
 use crate::baseline::{store, training};
 use crate::rounds::Contestant;
 
@@ -57,6 +57,7 @@ fn recall(found: &[Vec<u32>], rows: &F32Rows, queries: &AlignedRows, from: usize
 
 pub(super) fn insert(lab: &Lab<'_>) -> Result<Vec<Check>, String> {
     two_cores()?;
+    let before = two_threads_give()?;
     let two = pool(2)?;
     let n = lab.size(4_000, 20_000);
     let all = lab.rows(n + 100, 128)?;
@@ -81,14 +82,16 @@ pub(super) fn insert(lab: &Lab<'_>) -> Result<Vec<Check>, String> {
             drop(std::hint::black_box(build(&small, Some(&two))))
         }],
     )?;
+    let give = before.min(two_threads_give()?);
     let mut recalled = shown("recall@10 at ef 100", Interval::exact(recalls.1), "");
     recalled.note = format!("graphs are equal: {}", serial.to_parts() == shared.to_parts());
     Ok(vec![
-        at_least(format!("{n} x 128: one thread over two"), race.ratio(0, 1), "x", 1.6),
+        scaling(format!("{n} x 128: one thread over two"), race.ratio(0, 1), 1.6, give),
         shown("two threads", race.time(1).map(|t| t / 1e9), "s"),
         count("recall lost", recalls.0 - recalls.1, "", 0.01),
         recalled,
-        at_least("2,000 rows: one thread over two", batch.ratio(0, 1), "x", 1.0),
+        scaling("2,000 rows: one thread over two".to_owned(), batch.ratio(0, 1), 1.0, give),
+        shown("plain arithmetic: one thread over two", Interval::exact(give), "x"),
     ])
 }
 
@@ -193,6 +196,7 @@ pub(super) fn load(lab: &Lab<'_>) -> Result<Vec<Check>, String> {
 
 pub(super) fn flat(lab: &Lab<'_>) -> Result<Vec<Check>, String> {
     two_cores()?;
+    let before = two_threads_give()?;
     let (n, dim, k) = (lab.size(40_000, 100_000), 128, 10);
     let (one, two) = (pool(1)?, pool(2)?);
     let rows = lab.rows(n + 1, dim)?;
@@ -213,13 +217,15 @@ pub(super) fn flat(lab: &Lab<'_>) -> Result<Vec<Check>, String> {
             drop(std::hint::black_box(shards.search(&two, k, distance)));
         }],
     )?;
-    let (counts, _) = counted(1, || index.search_in(&two, &query, k));
+    let (counts, _) = counted(Who::All, 1, || index.search_in(&two, &query, k));
     let distance = |v: &[f32]| kernel.call(&query, v).sqrt();
-    let (found, _) = counted(1, || shards.search(&two, k, distance));
+    let (found, _) = counted(Who::All, 1, || shards.search(&two, k, distance));
+    let give = before.min(two_threads_give()?);
     let rate = race.time(1).map(|ns| (n * dim * 4) as f64 / ns);
     let mut checks = vec![
-        at_least(format!("{n} x {dim}: one thread over two"), race.ratio(0, 1), "x", 1.6),
+        scaling(format!("{n} x {dim}: one thread over two"), race.ratio(0, 1), 1.6, give),
         shown("two threads read", rate, "GB/s"),
+        shown("plain arithmetic: one thread over two", Interval::exact(give), "x"),
         at_least("as found over ours, two threads each", race.ratio(2, 1), "x", 2.0),
     ];
     match (counts, found) {
@@ -236,6 +242,7 @@ pub(super) fn flat(lab: &Lab<'_>) -> Result<Vec<Check>, String> {
 
 pub(super) fn kmeans(lab: &Lab<'_>) -> Result<Vec<Check>, String> {
     two_cores()?;
+    let before = two_threads_give()?;
     let (n, dim, m) = (lab.size(8_000, 50_000), 128, 8);
     let iterations = lab.size(4, 10);
     let (one, two) = (pool(1)?, pool(2)?);
@@ -247,6 +254,7 @@ pub(super) fn kmeans(lab: &Lab<'_>) -> Result<Vec<Check>, String> {
         lab.size(5, 7),
         &mut [&mut || first = train(&one).ok(), &mut || second = train(&two).ok()],
     )?;
+    let give = before.min(two_threads_give()?);
     let (Some(first), Some(second)) = (first, second) else {
         return Err("training failed".to_owned());
     };
@@ -260,7 +268,8 @@ pub(super) fn kmeans(lab: &Lab<'_>) -> Result<Vec<Check>, String> {
     let ours = second.distortion().unwrap_or(f64::NAN);
     let what = format!("{n} x {dim}, m {m}, {iterations} iterations: one thread over two");
     Ok(vec![
-        at_least(what, race.ratio(0, 1), "x", 1.7),
+        scaling(what, race.ratio(0, 1), 1.7, give),
+        shown("plain arithmetic: one thread over two", Interval::exact(give), "x"),
         count("elements of the codebook that differ", differ as f64, "", 0.0),
         at_most("distortion over the found form's", Interval::exact(ours / theirs), "x", 1.0),
         shown("as found over ours, its one thread, our two", race.time(1).map(|t| slow / t), "x"),
