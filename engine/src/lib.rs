@@ -34,6 +34,8 @@ mod order;
 #[cfg(feature = "pq")]
 pub mod quant;
 pub mod scorer;
+#[cfg(feature = "storage")]
+pub mod storage;
 pub mod tier;
 mod topk;
 mod unit;
