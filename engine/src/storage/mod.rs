@@ -47,6 +47,8 @@ mod options;
 mod records;
 mod segment;
 mod store;
+#[cfg(test)]
+mod tests;
 #[cfg(any(test, feature = "storage-sim"))]
 pub mod torture;
 pub mod vfs;

@@ -12,6 +12,8 @@ use std::fmt;
 
 pub use super::options::Knob;
 pub use faults::{FaultTally, faults};
+#[cfg(all(test, feature = "hnsw"))]
+pub(super) use model::chain;
 pub use model::{Model, Step, script};
 pub use power::{PowerTally, power};
 pub use rot::{RotTally, rot};

@@ -178,7 +178,7 @@ fn publish(store: &Store) -> Result<(), StoreError> {
 }
 
 #[cfg(feature = "hnsw")]
-pub(super) fn chain(slots: u32) -> crate::GraphParts {
+pub(in crate::storage) fn chain(slots: u32) -> crate::GraphParts {
     let options = crate::HnswOptions { m: 2, ..crate::HnswOptions::default() };
     let mut base = Vec::new();
     for slot in 0..slots {

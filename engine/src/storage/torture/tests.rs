@@ -8,7 +8,7 @@ fn times() -> u64 {
 
 /// What was done, for whoever looks (`--nocapture`).
 #[expect(clippy::print_stdout, reason = "counts for the log of a test")]
-fn say(tally: &dyn std::fmt::Debug) {
+fn say(tally: &dyn fmt::Debug) {
     println!("{tally:?}");
 }
 
