@@ -6,7 +6,7 @@
 //! means.
 //!
 //! The engine holds resolved kernels and calls them with blocks of rows: it contains no distance
-//! loop, names no instruction set, opens no file, reads no clock, and runs on a thread pool only
+//! loop, names no instruction set, opens files in `storage` only, reads no clock, and runs on a thread pool only
 //! when one is handed to it or asked for.
 //!
 //! # Which vectors are near?

@@ -12,6 +12,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::error::StoreError;
+#[cfg(any(test, feature = "storage-sim"))]
+use super::options::Knob;
 use super::records::{Change, State};
 use super::segment::{Segment, Sums};
 use super::store::{Store, Writer};
@@ -247,6 +249,9 @@ struct Work {
     /// Of each segment, the blocks whose checksums changed.
     changed: Vec<Vec<(u32, u32)>>,
     specs: Vec<SegmentSpec>,
+    /// Rows that are written too late, on purpose.
+    #[cfg(any(test, feature = "storage-sim"))]
+    late: Vec<(Arc<Segment>, u64, Vec<u8>)>,
 }
 
 impl Work {
@@ -255,7 +260,15 @@ impl Work {
         let shared = store.shared();
         let specs: Vec<_> = shared.segments.iter().map(|s| s.spec).collect();
         let changed = vec![Vec::new(); specs.len()];
-        Ok(Self { change, state: shared.state, sums: writer.sums.clone(), changed, specs })
+        Ok(Self {
+            change,
+            state: shared.state,
+            sums: writer.sums.clone(),
+            changed,
+            specs,
+            #[cfg(any(test, feature = "storage-sim"))]
+            late: Vec::new(),
+        })
     }
 
     /// A batch into the tables and the segments' files.
@@ -274,7 +287,17 @@ impl Work {
         for (at, segment) in segments.iter().enumerate() {
             let rows = &batch.rows[at];
             if !rows.is_empty() {
-                segment.write(u64::from(first_slot), rows)?;
+                #[cfg(any(test, feature = "storage-sim"))]
+                if store.knob == Knob::WriteLast {
+                    self.late.push((Arc::clone(segment), u64::from(first_slot), rows.clone()));
+                }
+                #[cfg(any(test, feature = "storage-sim"))]
+                let write = store.knob != Knob::WriteLast;
+                #[cfg(not(any(test, feature = "storage-sim")))]
+                let write = true;
+                if write {
+                    segment.write(u64::from(first_slot), rows)?;
+                }
                 self.sums[at].extend(rows, &mut self.changed[at]);
             }
         }
@@ -286,7 +309,7 @@ impl Work {
     fn commit(mut self, store: &Store, writer: &mut Writer) -> Result<(), StoreError> {
         let segments = store.shared().segments.clone();
         #[cfg(any(test, feature = "storage-sim"))]
-        let late = store.knob != super::options::Knob::Right;
+        let late = store.knob != Knob::Right;
         #[cfg(not(any(test, feature = "storage-sim")))]
         let late = false;
         if !late {
@@ -299,7 +322,14 @@ impl Work {
         self.change.set_state(self.state)?;
         self.change.commit()?;
         #[cfg(any(test, feature = "storage-sim"))]
-        if store.knob == super::options::Knob::RowsLast {
+        if !self.late.is_empty() {
+            std::thread::sleep(Duration::from_millis(2));
+            for (segment, first, rows) in &self.late {
+                segment.write(*first, rows)?;
+            }
+        }
+        #[cfg(any(test, feature = "storage-sim"))]
+        if matches!(store.knob, Knob::RowsLast | Knob::WriteLast) {
             sync(&segments, &self.changed)?;
         }
         writer.sums = self.sums;

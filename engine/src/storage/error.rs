@@ -219,7 +219,7 @@ pub enum BadOption {
         /// As given.
         found: usize,
     },
-    /// A stride that does not hold a row, or is no multiple of 16 bytes.
+    /// A stride that does not hold a row, or is no multiple of 16 bytes; beside rows, no pad.
     Stride {
         /// Bytes, as given.
         found: usize,
@@ -368,7 +368,7 @@ impl fmt::Display for StoreError {
                 write!(f, "dimension {found}; 1 to {}", super::MAX_DIM)
             }
             Self::BadOption(BadOption::Stride { found }) => {
-                write!(f, "a stride of {found} bytes; a multiple of 16 that holds a row")
+                write!(f, "a stride of {found} bytes; a multiple of 16 that holds a row, or no pad")
             }
             Self::BadOption(BadOption::Params) => {
                 f.write_str("parameters are too many or too long")

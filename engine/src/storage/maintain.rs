@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::codec::encode_params;
-use super::error::{BadOption, Doing, StoreError};
+use super::error::{BadOption, StoreError};
 use super::open::{list, publish_records, sweep, take_lock, write_records};
 use super::options::check_segments;
 use super::records::{State, View};
-use super::segment::{BLOCK, RowsView, Segment, SegmentSpec, Sums, blocks};
+use super::segment::{RowsView, Segment, SegmentSpec, Sums, blocks};
 use super::store::{Store, Writer, check_blob};
 use super::vfs::Vfs;
 use super::{MAX_SLOTS, RECORDS, segment_name};
@@ -77,6 +77,13 @@ struct Pinned {
     view: View,
     state: State,
     segments: Vec<Arc<Segment>>,
+}
+
+/// Segments from then on.
+struct Made {
+    segments: Vec<(Arc<Segment>, Sums)>,
+    /// Of the new ones, by number: the checksums of their blocks.
+    sums: Vec<(u32, Vec<(u32, u32)>)>,
 }
 
 impl Store {
@@ -238,36 +245,9 @@ impl Store {
             });
         }
         check_segments(&specs)?;
-        let mut segments: Vec<(Arc<Segment>, Sums)> = Vec::new();
-        let mut new_sums = Vec::new();
-        for (segment, spec) in rewrite.segments.into_iter().zip(specs) {
-            let rows: Option<RowsView>;
-            let mut copy;
-            let fill: &mut dyn FnMut(u32, &mut [u8]) = match segment {
-                RewriteSegment::Keep(place) if !renumbered => {
-                    segments.push((Arc::clone(&old[place]), writer.sums[place]));
-                    continue;
-                }
-                RewriteSegment::Keep(place) => {
-                    rows = Some(old[place].view(before.slots as usize)?);
-                    copy = |slot: u32, to: &mut [u8]| {
-                        let bytes = rows.as_ref().map_or(&[][..], RowsView::bytes);
-                        let from = slot as usize * spec.stride;
-                        to.copy_from_slice(&bytes[from..from + spec.stride]);
-                    };
-                    &mut copy
-                }
-                RewriteSegment::Make { fill, .. } => fill,
-            };
-            let number = writer.next_file;
-            writer.next_file += 1;
-            made.push(number);
-            let new = Segment::create(&*self.vfs, number, spec, &self.identity, self.heap)?;
-            let (sums, table) = fill_segment(&new, &kept, fill)?;
-            new.sync()?;
-            new_sums.push((number, table));
-            segments.push((Arc::new(new), sums));
-        }
+        let wanted = rewrite.segments.into_iter().zip(specs);
+        let Made { segments, sums: new_sums } =
+            self.make_segments(writer, wanted, &old, &kept, renumbered, made)?;
         self.sync_dir()?;
         for (name, value) in rewrite.params {
             match params.binary_search_by(|(n, _)| n.cmp(&name)) {
@@ -306,6 +286,51 @@ impl Store {
         change.commit().map_err(|e| self.poison(e))?;
         self.publish(writer, segments, state, params, renumbered);
         Ok(kept)
+    }
+
+    /// The files that are wanted: those that stay, and new ones, written and synced. Their numbers are
+    /// appended to `made` before there is a file.
+    fn make_segments<'a>(
+        &self,
+        writer: &mut Writer,
+        wanted: impl Iterator<Item = (RewriteSegment<'a>, SegmentSpec)>,
+        old: &[Arc<Segment>],
+        kept: &[u32],
+        renumbered: bool,
+        made: &mut Vec<u32>,
+    ) -> Result<Made, StoreError> {
+        let slots = self.shared().state.slots as usize;
+        let mut segments: Vec<(Arc<Segment>, Sums)> = Vec::new();
+        let mut new_sums = Vec::new();
+        for (segment, spec) in wanted {
+            let rows: Option<RowsView>;
+            let mut copy;
+            let fill: &mut dyn FnMut(u32, &mut [u8]) = match segment {
+                RewriteSegment::Keep(place) if !renumbered => {
+                    segments.push((Arc::clone(&old[place]), writer.sums[place]));
+                    continue;
+                }
+                RewriteSegment::Keep(place) => {
+                    rows = Some(old[place].view(slots)?);
+                    copy = |slot: u32, to: &mut [u8]| {
+                        let bytes = rows.as_ref().map_or(&[][..], RowsView::bytes);
+                        let from = slot as usize * spec.stride;
+                        to.copy_from_slice(&bytes[from..from + spec.stride]);
+                    };
+                    &mut copy
+                }
+                RewriteSegment::Make { fill, .. } => fill,
+            };
+            let number = writer.next_file;
+            writer.next_file += 1;
+            made.push(number);
+            let new = Segment::create(&*self.vfs, number, spec, &self.identity, self.heap)?;
+            let (sums, table) = fill_segment(&new, kept, fill)?;
+            new.sync()?;
+            new_sums.push((number, table));
+            segments.push((Arc::new(new), sums));
+        }
+        Ok(Made { segments, sums: new_sums })
     }
 
     /// The new segments take effect; files of before lose their names.
@@ -359,24 +384,4 @@ fn fill_segment(
         sums.extend(now, &mut table);
     }
     Ok((sums, table))
-}
-
-/// A file, whole, under the same name in another directory.
-#[cfg(feature = "hnsw")]
-pub(super) fn copy_file(
-    from: &dyn super::vfs::File,
-    target: &dyn Vfs,
-    name: &str,
-) -> Result<(), StoreError> {
-    let len = from.len().map_err(|e| StoreError::io(Doing::Read, name, e))?;
-    let to = target.create(name).map_err(|e| StoreError::io(Doing::Create, name, e))?;
-    let mut buffer = vec![0; len.min(BLOCK as u64) as usize];
-    let mut at = 0;
-    while at < len {
-        let now = &mut buffer[..(len - at).min(BLOCK as u64) as usize];
-        from.read_at(at, now).map_err(|e| StoreError::io(Doing::Read, name, e))?;
-        to.write_at(at, now).map_err(|e| StoreError::io(Doing::Write, name, e))?;
-        at += now.len() as u64;
-    }
-    to.sync().map_err(|e| StoreError::io(Doing::Sync, name, e))
 }

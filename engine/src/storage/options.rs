@@ -26,6 +26,8 @@ pub enum Knob {
     Right,
     /// Records are committed before rows are synced.
     RowsLast,
+    /// Rows are written a while after the records are committed.
+    WriteLast,
     /// Rows are never synced.
     NoSync,
     /// The names of new files are not synced.

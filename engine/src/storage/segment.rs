@@ -39,6 +39,8 @@ pub enum Role {
     Vectors,
     /// Codes that stand for vectors.
     Codes,
+    /// What lies beside each row, as its length: packed, without a pad.
+    Side,
 }
 
 /// What a row is made of.
@@ -129,6 +131,12 @@ impl SegmentSpec {
         Self { role: Role::Codes, kind, dim, stride }
     }
 
+    /// `dim` elements beside each row.
+    #[must_use]
+    pub fn side(kind: Kind, dim: usize) -> Self {
+        Self { role: Role::Side, kind, dim, stride: dim.saturating_mul(kind.size()) }
+    }
+
     /// Bytes of a row, without its pad.
     #[must_use]
     pub fn row_bytes(&self) -> usize {
@@ -138,10 +146,7 @@ impl SegmentSpec {
     pub(super) fn check(&self) -> Result<(), StoreError> {
         let bad = if !(1..=MAX_DIM).contains(&self.dim) {
             BadOption::Dim { found: self.dim }
-        } else if self.stride < self.row_bytes()
-            || !self.stride.is_multiple_of(16)
-            || self.stride > 8 * MAX_DIM
-        {
+        } else if !self.stride_fits() {
             BadOption::Stride { found: self.stride }
         } else {
             return Ok(());
@@ -149,11 +154,22 @@ impl SegmentSpec {
         Err(StoreError::BadOption(bad))
     }
 
+    fn stride_fits(&self) -> bool {
+        match self.role {
+            Role::Side => self.stride == self.row_bytes(),
+            Role::Vectors | Role::Codes => {
+                (self.row_bytes()..=8 * MAX_DIM).contains(&self.stride)
+                    && self.stride.is_multiple_of(16)
+            }
+        }
+    }
+
     pub(super) fn encode(&self) -> [u8; Self::BYTES] {
         let mut to = [0; Self::BYTES];
         to[0] = match self.role {
             Role::Vectors => 1,
             Role::Codes => 2,
+            Role::Side => 3,
         };
         to[1] = self.kind.code();
         to[4..8].copy_from_slice(&(self.dim as u32).to_le_bytes());
@@ -166,6 +182,7 @@ impl SegmentSpec {
         let role = match cursor.u8()? {
             1 => Role::Vectors,
             2 => Role::Codes,
+            3 => Role::Side,
             _ => return None,
         };
         let kind = *Kind::ALL.get(usize::from(cursor.u8()?).checked_sub(1)?)?;
@@ -532,6 +549,8 @@ mod tests {
         for kind in Kind::ALL {
             let spec = SegmentSpec::codes(kind, 20, 80);
             assert_eq!(SegmentSpec::decode(spec.encode()), Some(spec));
+            let spec = SegmentSpec::side(kind, 3);
+            assert_eq!(SegmentSpec::decode(spec.encode()), Some(spec));
         }
         assert_eq!(SegmentSpec::vectors(3).stride, 64);
         assert_eq!(Kind::of::<f32>(), Some(Kind::F32));
@@ -542,6 +561,7 @@ mod tests {
             SegmentSpec::codes(Kind::U8, 20, 16),
             SegmentSpec::codes(Kind::U8, 20, 24),
             SegmentSpec::vectors(usize::MAX),
+            SegmentSpec { stride: 16, ..SegmentSpec::side(Kind::F32, 1) },
         ] {
             assert!(bad.check().is_err(), "{bad:?}");
             assert_eq!(SegmentSpec::decode(bad.encode()), None, "{bad:?}");

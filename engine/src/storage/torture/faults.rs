@@ -62,6 +62,45 @@ pub fn faults(seed: u64, steps: usize, stride: u64) -> Result<FaultTally, Failur
     Ok(tally)
 }
 
+/// Runs a script on a store whose disk has room for `more` bytes only, opens it while the disk is
+/// full, and runs on once it has room again; whether it came to be full.
+///
+/// # Errors
+/// As [`faults`], or a store that does not open on a full disk.
+pub fn full(seed: u64, steps: usize, more: u64) -> Result<bool, Failure> {
+    let fail = |what: String| Failure { seed, case: format!("room for {more} bytes"), what };
+    let text = |e: StoreError| fail(format!("cannot be read: {e}"));
+    let disk = SimVfs::new();
+    let (store, mut model) = filled(Arc::new(disk.clone()), &options(), &script(seed, 3))
+        .map_err(|e| fail(e.to_string()))?;
+    disk.set_capacity(Some(disk.used() + more));
+    let steps = script(seed ^ 0xf011, steps);
+    let mut stopped = None;
+    for (at, step) in steps.iter().enumerate() {
+        if let Err(e) = run(&store, step) {
+            after(&store, &e).map_err(fail)?;
+            stopped = Some(at);
+            break;
+        }
+        model = model.after(step);
+    }
+    drop(store);
+    let store = Store::open(Arc::new(disk.clone()), &options())
+        .map_err(|e| fail(format!("does not open while the disk is full: {e}")))?;
+    if let Some(differs) = model.compare(&store).map_err(text)? {
+        return Err(fail(differs));
+    }
+    disk.set_capacity(None);
+    for step in &steps[stopped.unwrap_or(0)..] {
+        run(&store, step).map_err(|e| fail(format!("cannot go on: {e}")))?;
+        model = model.after(step);
+    }
+    match model.compare(&store).map_err(text)? {
+        Some(differs) => Err(fail(differs)),
+        None => Ok(stopped.is_some()),
+    }
+}
+
 /// Opens, runs, closes, opens; whether a fault was felt.
 fn play(disk: &SimVfs, model: &Model, steps: &[Step], faulty: bool) -> Result<bool, String> {
     let mut acked = model.clone();

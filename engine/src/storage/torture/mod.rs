@@ -11,7 +11,7 @@ mod rot;
 use std::fmt;
 
 pub use super::options::Knob;
-pub use faults::{FaultTally, faults};
+pub use faults::{FaultTally, faults, full};
 #[cfg(all(test, feature = "hnsw"))]
 pub(super) use model::chain;
 pub use model::{Model, Step, script};
@@ -39,17 +39,17 @@ impl std::error::Error for Failure {}
 
 /// splitmix64.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Random(pub(super) u64);
+pub(in crate::storage) struct Random(pub(in crate::storage) u64);
 
 impl Random {
-    pub(super) fn next(&mut self) -> u64 {
+    pub(in crate::storage) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
     }
 
-    pub(super) fn below(&mut self, end: u64) -> u64 {
+    pub(in crate::storage) fn below(&mut self, end: u64) -> u64 {
         self.next() % end.max(1)
     }
 }

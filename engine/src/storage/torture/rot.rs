@@ -17,6 +17,8 @@ pub struct RotTally {
     pub cuts: u64,
     /// Of all these, those that gave an error.
     pub errors: u64,
+    /// Bytes of all files.
+    pub bytes: u64,
 }
 
 /// Everything that can be asked of a store, as text.
@@ -44,8 +46,11 @@ fn answers(vfs: MemVfs) -> Result<String, StoreError> {
     Ok(all)
 }
 
-/// Changes bytes of a small store's files, one at a time, and cuts the files: each place of segment
-/// and graph, and every `stride`th of the records, which have many.
+/// Bytes of a file of rows beyond which nothing is but room, which no reader looks at.
+const ROWS: usize = 8192;
+
+/// Changes bytes of a small store's files, one at a time, and cuts the files: at each place of the
+/// graph and of rows, and at every `stride`th of the records and of room.
 ///
 /// # Errors
 /// A panic, or other answers.
@@ -62,16 +67,17 @@ pub fn rot(seed: u64, stride: usize) -> Result<RotTally, Failure> {
     let mut tally = RotTally::default();
     let mut random = Random(seed);
     for (name, bytes) in files.iter().filter(|(name, _)| *name != crate::storage::LOCK) {
-        let stride = if name == crate::storage::RECORDS { stride } else { 1 };
-        let from = random.below(stride as u64) as usize;
-        for at in (from..bytes.len()).step_by(stride) {
+        tally.bytes += bytes.len() as u64;
+        let each = if name == crate::storage::RECORDS { 0 } else { bytes.len().min(ROWS) };
+        let from = each + random.below(stride as u64) as usize;
+        for at in (0..each).chain((from..bytes.len()).step_by(stride)) {
             let bit = 1u8 << random.below(8);
             let case = format!("{name}: byte {at} ^ {bit}");
             let error = look(&files, name, |bytes| bytes[at] ^= bit, &right);
             tally.errors += u64::from(error.map_err(|w| fail(&case, w))?);
             tally.flips += 1;
         }
-        for len in (from..bytes.len()).step_by(stride) {
+        for len in (0..each).chain((from..bytes.len()).step_by(stride)) {
             let case = format!("{name}: cut to {len} of {}", bytes.len());
             let error = look(&files, name, |bytes| bytes.truncate(len), &right);
             tally.errors += u64::from(error.map_err(|w| fail(&case, w))?);

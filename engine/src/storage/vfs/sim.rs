@@ -71,6 +71,8 @@ struct Disk {
     off: bool,
     fault: Option<(u64, Fault)>,
     failed: bool,
+    /// Bytes that all files may have together.
+    capacity: Option<u64>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -116,6 +118,18 @@ impl SimVfs {
         let mut disk = self.disk();
         disk.fault = Some((call, fault));
         disk.failed = false;
+    }
+
+    /// Bytes that all files may have together from now on; what would make them more fails, and does
+    /// nothing.
+    pub fn set_capacity(&self, capacity: Option<u64>) {
+        self.disk().capacity = capacity;
+    }
+
+    /// Bytes that all files have together.
+    #[must_use]
+    pub fn used(&self) -> u64 {
+        self.disk().used()
     }
 
     /// Takes the fault away.
@@ -231,6 +245,19 @@ impl Disk {
             Ok(()) => Ok(Turn::Whole),
             Err(Fault::Short) => Ok(Turn::Half(error(Fault::Short))),
             Err(fault) => Err(error(fault)),
+        }
+    }
+
+    fn used(&self) -> u64 {
+        self.names.values().map(|&file| self.files[file].now.len() as u64).sum()
+    }
+
+    /// Whether a file may end there.
+    fn fits(&self, file: usize, end: u64) -> io::Result<()> {
+        let more = end.saturating_sub(self.files[file].now.len() as u64);
+        match self.capacity {
+            Some(capacity) if more > 0 && self.used() + more > capacity => Err(error(Fault::Full)),
+            _ => Ok(()),
         }
     }
 
@@ -442,6 +469,11 @@ struct SimFile {
 impl SimFile {
     fn change(&self, whole: Change, half: impl FnOnce() -> Option<Change>) -> io::Result<()> {
         let mut disk = self.disk.disk();
+        let end = match &whole {
+            Change::Write { offset, bytes } => offset + bytes.len() as u64,
+            Change::Len(len) => *len,
+        };
+        disk.fits(self.file, end)?;
         let (change, result) = match disk.changing()? {
             Turn::Whole => (Some(whole), Ok(())),
             Turn::Half(e) if disk.off => (Some(whole), Err(e)),
