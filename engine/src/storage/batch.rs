@@ -96,6 +96,23 @@ impl Batch {
         Ok(())
     }
 
+    /// Makes room for `rows` more rows.
+    pub fn reserve(&mut self, rows: usize) {
+        self.puts.reserve(rows);
+        self.seen.reserve(rows);
+        for (to, spec) in self.rows.iter_mut().zip(&self.specs) {
+            to.reserve(rows.saturating_mul(spec.stride));
+        }
+    }
+
+    /// Forgets everything and keeps the memory, for the next batch of a [`Bulk`](super::Bulk).
+    pub fn clear(&mut self) {
+        self.puts.clear();
+        self.deletes.clear();
+        self.seen.clear();
+        self.rows.iter_mut().for_each(Vec::clear);
+    }
+
     /// Rows to put in.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -228,6 +228,11 @@ pub enum BadOption {
     Params,
     /// A blob's name that is empty or too long.
     BlobName,
+    /// A blob that is too long.
+    BlobBytes {
+        /// As given.
+        found: usize,
+    },
 }
 
 /// Metadata that cannot be stored.
@@ -374,6 +379,9 @@ impl fmt::Display for StoreError {
                 f.write_str("parameters are too many or too long")
             }
             Self::BadOption(BadOption::BlobName) => f.write_str("a blob's name has 1 to 64 bytes"),
+            Self::BadOption(BadOption::BlobBytes { found }) => {
+                write!(f, "a blob of {found} bytes; at most {}", super::store::MAX_BLOB)
+            }
             Self::Io { doing, file, source } => write!(f, "{file} cannot be {doing}: {source}"),
             Self::Records { doing, source } => {
                 write!(f, "{} cannot be {doing}: {source}", super::RECORDS)

@@ -198,8 +198,8 @@ impl Store {
     /// committing gives; before the commit the store is as it was.
     pub fn rewrite(&self, rewrite: Rewrite<'_>) -> Result<Vec<u32>, StoreError> {
         let mut writer = self.writer()?;
-        for (name, _) in &rewrite.blobs {
-            check_blob(name)?;
+        for (name, bytes) in &rewrite.blobs {
+            check_blob(name, bytes)?;
         }
         let mut made = Vec::new();
         let done = self.rewrite_under(&mut writer, rewrite, &mut made);
@@ -222,9 +222,9 @@ impl Store {
         rewrite: Rewrite<'_>,
         made: &mut Vec<u32>,
     ) -> Result<Vec<u32>, StoreError> {
-        let (old, before, mut params) = {
+        let (old, before) = {
             let shared = self.shared();
-            (shared.segments.clone(), shared.state, shared.params.clone())
+            (shared.segments.clone(), shared.state)
         };
         let view = self.records.read()?;
         let mut kept: Vec<u32> = (0..before.slots).collect();
@@ -249,13 +249,7 @@ impl Store {
         let Made { segments, sums: new_sums } =
             self.make_segments(writer, wanted, &old, &kept, renumbered, made)?;
         self.sync_dir()?;
-        for (name, value) in rewrite.params {
-            match params.binary_search_by(|(n, _)| n.cmp(&name)) {
-                Ok(at) => params[at].1 = value,
-                Err(at) => params.insert(at, (name, value)),
-            }
-        }
-        let encoded = encode_params(&params).ok_or(StoreError::BadOption(BadOption::Params))?;
+        let (params, encoded) = self.params_with(rewrite.params)?;
         let mut state = State { sequence: before.sequence + 1, ..before };
         if renumbered {
             state = State { slots: kept.len() as u32, live: kept.len() as u32, ..state };
@@ -286,6 +280,22 @@ impl Store {
         change.commit().map_err(|e| self.poison(e))?;
         self.publish(writer, segments, state, params, renumbered);
         Ok(kept)
+    }
+
+    /// The parameters with those that change, and as bytes.
+    fn params_with(
+        &self,
+        changed: Vec<(String, String)>,
+    ) -> Result<(Vec<(String, String)>, Vec<u8>), StoreError> {
+        let mut params = self.shared().params.clone();
+        for (name, value) in changed {
+            match params.binary_search_by(|(n, _)| n.cmp(&name)) {
+                Ok(at) => params[at].1 = value,
+                Err(at) => params.insert(at, (name, value)),
+            }
+        }
+        let encoded = encode_params(&params).ok_or(StoreError::BadOption(BadOption::Params))?;
+        Ok((params, encoded))
     }
 
     /// The files that are wanted: those that stay, and new ones, written and synced. Their numbers are

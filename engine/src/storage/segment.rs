@@ -359,7 +359,8 @@ impl Segment {
     /// The first `rows` rows, which are committed.
     pub(super) fn view(&self, rows: usize) -> Result<RowsView, StoreError> {
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        let bytes = rows * self.spec.stride;
+        let too_large = || StoreError::Memory { bytes: u64::MAX };
+        let bytes = rows.checked_mul(self.spec.stride).ok_or_else(too_large)?;
         let there = match &**memory {
             Memory::Mapped(map) => map.get(DATA, bytes).is_some(),
             Memory::Heap(held) => held.len() >= rows,

@@ -12,6 +12,9 @@ use super::vfs::{Lock, Vfs};
 use super::{Batch, Identity};
 use crate::Id;
 
+/// Bytes of a blob.
+pub(super) const MAX_BLOB: usize = 1 << 30;
+
 /// A store that is open. Many threads read it while others commit; see the [module](super).
 ///
 /// Dropping it closes it. What was acknowledged is on disk without.
@@ -157,7 +160,7 @@ impl Store {
     /// # Errors
     /// A name that is none, or what committing gives.
     pub fn set_blob(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
-        check_blob(name)?;
+        check_blob(name, bytes)?;
         let writer = self.writer()?;
         let done = (|| {
             let change = self.records.change()?;
@@ -212,12 +215,15 @@ impl Store {
     }
 }
 
-pub(super) fn check_blob(name: &str) -> Result<(), StoreError> {
-    if (1..=64).contains(&name.len()) {
-        Ok(())
+pub(super) fn check_blob(name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+    let bad = if !(1..=64).contains(&name.len()) {
+        BadOption::BlobName
+    } else if bytes.len() > MAX_BLOB {
+        BadOption::BlobBytes { found: bytes.len() }
     } else {
-        Err(StoreError::BadOption(BadOption::BlobName))
-    }
+        return Ok(());
+    };
+    Err(StoreError::BadOption(bad))
 }
 
 impl fmt::Debug for Store {

@@ -8,6 +8,25 @@ use super::vfs::{SimVfs, Vfs};
 use super::*;
 use crate::{Id, Metadata, Value};
 
+/// Beside rows there is no pad, and what lies there is one piece.
+#[test]
+fn what_lies_beside_rows_is_packed() {
+    let disk = Arc::new(MemVfs::new());
+    let segments = vec![SegmentSpec::vectors(2), SegmentSpec::side(Kind::F32, 1)];
+    let store = Store::create(disk, &StoreOptions::new(segments)).unwrap();
+    for i in 0..100u64 {
+        let mut batch = store.batch();
+        let (row, beside) = ([i as f32, 0.0], [i as f32 * 0.5]);
+        let rows: [&[u8]; 2] = [mmap::bytes_of(&row), mmap::bytes_of(&beside)];
+        batch.insert(&i.into(), None, &rows).unwrap();
+        store.commit(batch).unwrap();
+    }
+    let view = store.view(1).unwrap();
+    let all = view.rows::<f32>().unwrap().contiguous().unwrap();
+    assert_eq!(all, (0..100).map(|i| i as f32 * 0.5).collect::<Vec<_>>());
+    assert!(store.verify().unwrap().faults.is_empty());
+}
+
 fn options(dim: usize) -> StoreOptions {
     StoreOptions::new(vec![SegmentSpec::vectors(dim)]).param("metric", "l2").cache_bytes(1 << 20)
 }

@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn real_files_behave_so_too() {
         let dir = std::env::temp_dir().join(format!("annvil-vfs-{}", std::process::id()));
-        behaves(&OsVfs::create(&dir).unwrap());
+        behaves(&OsVfs::create(dir.join("deep").join("er")).unwrap());
         std::fs::remove_dir_all(&dir).unwrap();
     }
 }

@@ -32,8 +32,14 @@ impl OsVfs {
     /// # Errors
     /// Whatever the system says.
     pub fn create(dir: impl AsRef<Path>) -> io::Result<Self> {
+        let missing: Vec<_> = dir.as_ref().ancestors().take_while(|d| !d.exists()).collect();
         fs::create_dir_all(&dir)?;
-        Self::open(dir)
+        let vfs = Self::open(&dir)?;
+        // A directory lasts with its name, which is its parent's.
+        for (_, above) in missing.iter().zip(vfs.dir.ancestors().skip(1)) {
+            sync_names(above)?;
+        }
+        Ok(vfs)
     }
 
     /// Where it is.
@@ -46,6 +52,15 @@ impl OsVfs {
         check_name(name)?;
         Ok(self.dir.join(name))
     }
+}
+
+/// Elsewhere a directory cannot be opened, and its names last without.
+fn sync_names(dir: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    fs::File::open(dir)?.sync_all()?;
+    #[cfg(not(unix))]
+    let _ = dir;
+    Ok(())
 }
 
 fn options() -> fs::OpenOptions {
@@ -88,10 +103,7 @@ impl Vfs for OsVfs {
     }
 
     fn sync_dir(&self) -> io::Result<()> {
-        // Elsewhere a directory cannot be opened, and its names last without.
-        #[cfg(unix)]
-        fs::File::open(&self.dir)?.sync_all()?;
-        Ok(())
+        sync_names(&self.dir)
     }
 
     fn lock(&self, name: &str) -> io::Result<Box<dyn Lock>> {
