@@ -69,6 +69,9 @@ impl std::fmt::Debug for Rewrite<'_> {
     }
 }
 
+/// Names and values.
+type Params = Vec<(String, String)>;
+
 /// Bytes that are written at a time.
 const CHUNK: usize = 1 << 20;
 
@@ -236,15 +239,7 @@ impl Store {
             })?;
         }
         let renumbered = kept.len() != before.slots as usize;
-        let mut specs = Vec::new();
-        for segment in &rewrite.segments {
-            let bad = |found| StoreError::BadOption(BadOption::Segments { found });
-            specs.push(match segment {
-                RewriteSegment::Keep(place) => old.get(*place).ok_or(bad(*place))?.spec,
-                RewriteSegment::Make { spec, .. } => *spec,
-            });
-        }
-        check_segments(&specs)?;
+        let specs = specs_of(&rewrite.segments, &old)?;
         let wanted = rewrite.segments.into_iter().zip(specs);
         let Made { segments, sums: new_sums } =
             self.make_segments(writer, wanted, &old, &kept, renumbered, made)?;
@@ -283,10 +278,7 @@ impl Store {
     }
 
     /// The parameters with those that change, and as bytes.
-    fn params_with(
-        &self,
-        changed: Vec<(String, String)>,
-    ) -> Result<(Vec<(String, String)>, Vec<u8>), StoreError> {
+    fn params_with(&self, changed: Params) -> Result<(Params, Vec<u8>), StoreError> {
         let mut params = self.shared().params.clone();
         for (name, value) in changed {
             match params.binary_search_by(|(n, _)| n.cmp(&name)) {
@@ -349,7 +341,7 @@ impl Store {
         writer: &mut Writer,
         segments: Vec<(Arc<Segment>, Sums)>,
         state: State,
-        params: Vec<(String, String)>,
+        params: Params,
         renumbered: bool,
     ) {
         writer.sums = segments.iter().map(|(_, sums)| *sums).collect();
@@ -372,6 +364,28 @@ impl Store {
             let _ = self.vfs.remove(&name);
         }
     }
+}
+
+/// What the segments will be: those that stay are there, and stay once.
+fn specs_of(
+    wanted: &[RewriteSegment<'_>],
+    old: &[Arc<Segment>],
+) -> Result<Vec<SegmentSpec>, StoreError> {
+    let bad = |found| StoreError::BadOption(BadOption::Segments { found });
+    let mut kept = Vec::new();
+    let mut specs = Vec::new();
+    for segment in wanted {
+        specs.push(match segment {
+            RewriteSegment::Keep(place) if kept.contains(place) => return Err(bad(*place)),
+            RewriteSegment::Keep(place) => {
+                kept.push(*place);
+                old.get(*place).ok_or(bad(*place))?.spec
+            }
+            RewriteSegment::Make { spec, .. } => *spec,
+        });
+    }
+    check_segments(&specs)?;
+    Ok(specs)
 }
 
 /// Rows of a new segment, a piece at a time; its checksums.

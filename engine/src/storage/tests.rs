@@ -318,6 +318,13 @@ fn an_encoding_that_was_learnt_comes_as_one_step() {
     let rows = view.rows::<u8>().unwrap();
     assert!((0..=100).all(|slot| rows.row(slot) == [slot as u8, 1]));
     assert_eq!(store.blob("ranges").unwrap().unwrap(), b"0..255");
+    // No segment is two, and none comes from nowhere.
+    for segments in [vec![0, 0], vec![0, 2], vec![]] {
+        let segments = segments.into_iter().map(RewriteSegment::Keep).collect();
+        let (params, blobs) = (Vec::new(), Vec::new());
+        let bad = store.rewrite(Rewrite { compact: false, segments, params, blobs });
+        assert!(matches!(bad, Err(StoreError::BadOption(BadOption::Segments { .. }))), "{bad:?}");
+    }
     // Vectors may go.
     let segments = vec![RewriteSegment::Keep(1)];
     let (params, blobs) = (Vec::new(), Vec::new());
