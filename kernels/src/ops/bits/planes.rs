@@ -36,23 +36,49 @@ pub const fn bits_u4_query_len(dim: usize) -> usize {
 /// If `query` is not [`bits_u4_query_len`] bytes long, or a value is above 15.
 pub fn bits_u4_query(values: &[u8], query: &mut [u8]) {
     assert!(query.len() == bits_u4_query_len(values.len()), "a query of another length");
-    assert!(values.iter().all(|&v| v < 16), "a value of more than 4 bits");
+    assert!(values.iter().fold(0, |any, v| any | v) < 16, "a value of more than 4 bits");
     for (values, chunk) in values.chunks(VALUES).zip(query.chunks_mut(4 * VALUES / 8)) {
         let len = chunk.len() / 4;
-        for (p, piece) in chunk.chunks_exact_mut(len).enumerate() {
-            for (byte, values) in piece.iter_mut().zip(values.chunks(8)) {
-                *byte = 0;
-                for (i, v) in values.iter().enumerate() {
-                    *byte |= (v >> p & 1) << i;
-                }
-            }
+        let pieces = chunk.split_at_mut(2 * len);
+        let ((p0, p1), (p2, p3)) = (pieces.0.split_at_mut(len), pieces.1.split_at_mut(len));
+        let pieces = p0.iter_mut().zip(p1).zip(p2).zip(p3);
+        for ((((b0, b1), b2), b3), values) in pieces.zip(values.chunks(8)) {
+            let mut eight = [0; 8];
+            eight[..values.len()].copy_from_slice(values);
+            let eight = u64::from_le_bytes(eight);
+            (*b0, *b1) = (lowest_bits(eight), lowest_bits(eight >> 1));
+            (*b2, *b3) = (lowest_bits(eight >> 2), lowest_bits(eight >> 3));
         }
     }
+}
+
+/// Bit `i` is the lowest bit of byte `i`.
+fn lowest_bits(bytes: u64) -> u8 {
+    // Byte i is multiplied by 2^(56 - 7 i), which puts its bit at 56 + i; no two others meet.
+    ((bytes & 0x0101_0101_0101_0101).wrapping_mul(0x0102_0408_1020_4080) >> 56) as u8
 }
 
 #[cfg(all(test, panic = "unwind"))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_bit_of_every_value_is_where_it_should_be() {
+        for dim in [1, 7, 8, 9, 511, 512, 513, 1100] {
+            let values: Vec<u8> = (0..dim).map(|i| (i * i * 7 + i / 3) as u8 & 15).collect();
+            let mut query = vec![0xff; bits_u4_query_len(dim)];
+            bits_u4_query(&values, &mut query);
+            for (c, values) in values.chunks(VALUES).enumerate() {
+                let len = values.len().div_ceil(8);
+                let chunk = &query[c * 256..][..4 * len];
+                for (i, bit) in (0..8 * len).flat_map(|i| (0..4).map(move |p| (i, p))) {
+                    let got = chunk[bit * len + i / 8] >> (i % 8) & 1;
+                    let value = values.get(i).copied().unwrap_or(0);
+                    assert_eq!(got, value >> bit & 1, "dim {dim}, value {i}, bit {bit}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn what_does_not_fit_is_refused() {
