@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test's helpers")]
 
-use annvil::scorer::{AnyQuery, Encoding, Rows, Scorer};
+use annvil::scorer::{AnyQuery, AnyRows, Encoding, EncodingError, Rows, Scorer};
 use annvil::{AlignedRows, Forced, Metric, RowsRef};
 
 const ENCODINGS: [Encoding; 8] = [
@@ -51,6 +51,21 @@ fn unit(row: &mut [f32]) {
     }
 }
 
+/// Rows of an encoding, learnt from all of `data`.
+fn encoded(encoding: Encoding, metric: Metric, data: &AlignedRows) -> AnyRows {
+    let mut any = encoding.train(data.dim(), metric, data.view(), 1, &Forced::default()).unwrap();
+    any.reserve(data.len()).unwrap();
+    (0..data.len()).for_each(|i| any.push(data.row(i)).unwrap());
+    any
+}
+
+fn ranks_of(any: &AnyRows, q: &[f32]) -> Vec<f32> {
+    let (mut query, mut ranks) = (AnyQuery::default(), vec![0.0; any.len()]);
+    any.prepare(q, &mut query);
+    any.score_range(&query, 0, &mut ranks);
+    ranks
+}
+
 fn oracle(metric: Metric, q: &[f32], x: &[f32]) -> f64 {
     let pairs = || q.iter().zip(x).map(|(a, b)| (f64::from(*a), f64::from(*b)));
     let dot: f64 = pairs().map(|(a, b)| a * b).sum();
@@ -58,6 +73,7 @@ fn oracle(metric: Metric, q: &[f32], x: &[f32]) -> f64 {
         Metric::L2 => pairs().map(|(a, b)| (a - b) * (a - b)).sum(),
         Metric::Dot => -dot,
         Metric::Cosine => 1.0 - dot,
+        Metric::L1 => pairs().map(|(a, b)| (a - b).abs()).sum(),
         _ => unreachable!("not asked for"),
     }
 }
@@ -134,19 +150,15 @@ fn ranks_are_those_of_what_the_codes_stand_for() {
 }
 
 /// Of the ten nearest, the share among the `wide` nearest by codes.
-fn kept(encoding: Encoding, metric: Metric, dim: usize, wide: usize) -> f64 {
-    let data = rows(2000, dim, metric);
-    let mut any = encoding.train(dim, metric, data.view(), 1, &Forced::default()).unwrap();
-    (0..data.len()).for_each(|i| any.push(data.row(i)).unwrap());
-    let (mut query, mut ranks) = (AnyQuery::default(), vec![0.0; data.len()]);
+fn kept(encoding: Encoding, metric: Metric, data: &AlignedRows, wide: usize) -> f64 {
+    let any = encoded(encoding, metric, data);
     let mut found = 0;
     for at in (0..2000).step_by(100) {
         let mut q: Vec<f32> = data.row(at).iter().map(|v| v + 0.02).collect();
         if metric == Metric::Cosine {
             unit(&mut q);
         }
-        any.prepare(&q, &mut query);
-        any.score_range(&query, 0, &mut ranks);
+        let ranks = ranks_of(&any, &q);
         let mut order: Vec<usize> = (0..data.len()).collect();
         order.sort_by(|a, b| ranks[*a].total_cmp(&ranks[*b]));
         let mut truth: Vec<usize> = (0..data.len()).collect();
@@ -161,18 +173,75 @@ fn kept(encoding: Encoding, metric: Metric, dim: usize, wide: usize) -> f64 {
 #[test]
 fn the_nearest_are_among_the_nearest_by_codes() {
     for metric in [Metric::L2, Metric::Dot, Metric::Cosine] {
+        let data = rows(2000, 64, metric);
         for (encoding, wide, floor) in [
             (Encoding::F16, 12, 0.99),
             (Encoding::Bf16, 15, 0.97),
             (Encoding::SQ8, 15, 0.98),
             (Encoding::Sq8 { per_dimension: false }, 15, 0.97),
             (Encoding::INT4, 40, 0.95),
-            (Encoding::BINARY, 400, 0.85),
-            (Encoding::Binary { rotation: None }, 400, 0.8),
+            (Encoding::BINARY, 200, 0.9),
+            (Encoding::Binary { rotation: None }, 200, 0.85),
         ] {
-            let share = kept(encoding, metric, 64, wide);
+            let share = kept(encoding, metric, &data, wide);
             assert!(share >= floor, "{encoding} {metric}: {share} of the ten among {wide}");
         }
+    }
+    let data = rows(2000, 64, Metric::L1);
+    assert!(kept(Encoding::Sq8 { per_dimension: false }, Metric::L1, &data, 15) >= 0.97);
+}
+
+/// What all rows share says nothing of which is near: neither an element that never changes nor a
+/// distance from zero may cost the others their digits.
+#[test]
+fn what_rows_share_costs_no_digits() {
+    let plain = rows(2000, 48, Metric::L2);
+    for (elements, offset) in [(1, 1.0), (1, 1e4), (48, 1000.0)] {
+        let mut data = AlignedRows::with_capacity(2000, 48).unwrap();
+        for i in 0..2000 {
+            let mut row = plain.row(i).to_vec();
+            match elements {
+                1 => row[0] = offset,
+                _ => row.iter_mut().for_each(|v| *v += offset),
+            }
+            data.push(&row).unwrap();
+        }
+        for (encoding, wide, floor) in [
+            (Encoding::SQ8, 15, 0.97),
+            (Encoding::INT4, 40, 0.95),
+            (Encoding::Int4 { per_dimension: false }, 60, if elements == 1 { 0.0 } else { 0.95 }),
+            (Encoding::BINARY, 200, 0.9),
+        ] {
+            let share = kept(encoding, Metric::L2, &data, wide);
+            assert!(share >= floor, "{encoding}, {elements} at {offset}: {share} among {wide}");
+        }
+    }
+}
+
+/// Bits against a query in steps: the error of an inner product is not one-sided, and is of the size that
+/// the theory gives it, 0.75 |o| |q| / sqrt(dim) at right angles.
+#[test]
+fn bits_estimate_inner_products_without_bias() {
+    for (dim, rotation) in [(100, Some(7)), (384, Some(1)), (384, None)] {
+        let mut next = numbers(dim as u64);
+        // Sums of three are near enough to normal.
+        let data: Vec<f32> = (0..400 * dim).map(|_| next() + next() + next()).collect();
+        let data = AlignedRows::from_packed(&data, dim).unwrap();
+        let any = encoded(Encoding::Binary { rotation }, Metric::Dot, &data);
+        let (mut sum, mut squares) = (0.0, 0.0);
+        for q in 0..20 {
+            let q: Vec<f32> = data.row(q * 17).iter().map(|v| v + next()).collect();
+            let norm = |v: &[f32]| v.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt();
+            for (slot, rank) in ranks_of(&any, &q).into_iter().enumerate() {
+                let row = data.row(slot);
+                let scale = norm(&q) * norm(row) / (dim as f64).sqrt();
+                let error = (f64::from(rank) - oracle(Metric::Dot, &q, row)) / scale;
+                (sum, squares) = (sum + error, squares + error * error);
+            }
+        }
+        let (mean, spread) = (sum / 8000.0, (squares / 8000.0f64).sqrt());
+        assert!(mean.abs() < 0.05, "{dim} {rotation:?}: {mean}");
+        assert!((0.5..0.9).contains(&spread), "{dim} {rotation:?}: {spread}");
     }
 }
 
@@ -181,21 +250,22 @@ fn codes_take_the_bytes_that_they_promise() {
     let (n, dim) = (1000, 768);
     let data = rows(n, dim, Metric::L2);
     let plain = n * dim * 4;
-    for (encoding, times) in [
-        (Encoding::F16, 2.0),
-        (Encoding::Bf16, 2.0),
-        (Encoding::SQ8, 4.0),
-        (Encoding::INT4, 8.0),
-        (Encoding::BINARY, 32.0),
+    for (encoding, times, beside) in [
+        (Encoding::F32, 1.0, 0),
+        (Encoding::F16, 2.0, 0),
+        (Encoding::Bf16, 2.0, 0),
+        (Encoding::SQ8, 4.0, 4),
+        (Encoding::INT4, 8.0, 4),
+        (Encoding::BINARY, 32.0, 8),
     ] {
-        let mut any = encoding.train(dim, Metric::L2, data.view(), 1, &Forced::default()).unwrap();
-        any.reserve(n).unwrap();
-        (0..n).for_each(|i| any.push(data.row(i)).unwrap());
-        // Beside codes: eight bytes a row at most, and what was learnt, once.
-        let payload = any.bytes() - 8 * n - 6 * dim * 4;
-        let shrunk = plain as f64 / payload as f64;
-        assert!(shrunk >= times * 0.99, "{encoding}: {shrunk}");
+        let row = encoding.bytes_per_row(dim, Metric::L2);
+        assert_eq!((plain / n) as f64 / times, (row - beside) as f64, "{encoding}");
+        // What is learnt is held once: eight numbers a dimension.
+        let held = encoded(encoding, Metric::L2, &data).bytes();
+        assert!(held >= n * row && held <= n * row + 8 * dim * 4, "{encoding}: {held}");
     }
+    #[cfg(feature = "pq")]
+    assert_eq!(Encoding::Pq { m: 96, nbits: 8 }.bytes_per_row(dim, Metric::L2), 96);
 }
 
 #[test]
@@ -264,7 +334,9 @@ fn what_cannot_be_encoded_is_refused() {
     for encoding in ENCODINGS {
         for metric in [Metric::L1, Metric::Linf] {
             let got = encoding.train(4, metric, rows(9, 4, metric).view(), 0, &Forced::default());
-            assert_eq!(got.is_ok(), encoding == Encoding::F32, "{encoding} {metric}");
+            let steps = encoding == Encoding::Sq8 { per_dimension: false };
+            let has = encoding == Encoding::F32 || (steps && metric == Metric::L1);
+            assert_eq!((got.is_ok(), encoding.has(metric)), (has, has), "{encoding} {metric}");
         }
     }
     for encoding in [Encoding::SQ8, Encoding::INT4] {
@@ -272,5 +344,113 @@ fn what_cannot_be_encoded_is_refused() {
         let bad = [f32::NAN; 4];
         let bad = RowsRef::packed(&bad, 4).unwrap();
         assert!(encoding.train(4, Metric::L2, bad, 0, &Forced::default()).is_err());
+    }
+}
+
+#[test]
+fn sums_that_would_not_fit_are_refused_before_rows_come() {
+    for encoding in [Encoding::SQ8, Encoding::INT4] {
+        assert_eq!(encoding.check(131_072, Metric::L2), Ok(()));
+        let got = encoding.check(131_073, Metric::L2);
+        assert!(matches!(got, Err(EncodingError::TooWide { .. })), "{got:?}");
+    }
+    // The largest sum there is: a query and rows at the ends of what was learnt.
+    let dim = 131_072;
+    let data = [vec![-1.0f32; dim], vec![1.0; dim]].concat();
+    let any = encoded(Encoding::SQ8, Metric::L2, &AlignedRows::from_packed(&data, dim).unwrap());
+    let ranks = ranks_of(&any, &data[..dim]);
+    let far = 4.0 * dim as f32;
+    assert!(ranks[0] <= far * 1e-4 && (ranks[1] / far - 1.0).abs() < 1e-4, "{ranks:?}");
+}
+
+/// As graphs compare rows when they link them.
+#[test]
+fn a_row_as_a_query_is_the_vector_that_it_stands_for() {
+    for metric in [Metric::L2, Metric::Dot, Metric::Cosine] {
+        let data = rows(300, 100, metric);
+        for encoding in ENCODINGS {
+            let any = encoded(encoding, metric, &data);
+            let (mut query, mut ranks) = (AnyQuery::default(), vec![0.0; 300]);
+            any.prepare_slot(3, &mut query);
+            any.score_range(&query, 0, &mut ranks);
+            if metric == Metric::Cosine {
+                assert!(ranks.iter().all(|&r| r == 1.0), "{encoding}: a zero row");
+            }
+            any.prepare_slot(40, &mut query);
+            any.score_range(&query, 0, &mut ranks);
+            if metric == Metric::Dot {
+                continue;
+            }
+            let spread = ranks.iter().fold(0.0f32, |m, r| m.max(*r));
+            let nearest = (0..300).min_by(|a, b| ranks[*a].total_cmp(&ranks[*b])).unwrap();
+            // The query is rounded to 127 steps.
+            assert!(ranks[40] <= 5e-3 * spread, "{encoding} {metric}: {}", ranks[40]);
+            assert_eq!(nearest, 40, "{encoding} {metric}");
+        }
+    }
+}
+
+#[test]
+fn a_zero_query_is_at_distance_one_from_all() {
+    let data = rows(50, 33, Metric::Cosine);
+    for encoding in ENCODINGS {
+        let any = encoded(encoding, Metric::Cosine, &data);
+        assert!(ranks_of(&any, &[0.0; 33]).iter().all(|&r| r == 1.0), "{encoding}");
+    }
+}
+
+#[test]
+fn absolute_differences_are_exact_in_steps_and_grow_beyond_the_ends() {
+    let encoding = Encoding::Sq8 { per_dimension: false };
+    for dim in [1, 3, 17, 100, 384] {
+        let data = rows(200, dim, Metric::L1);
+        let any = encoded(encoding, Metric::L1, &data);
+        let AnyRows::Sq8L1(rows) = &any else { panic!("other rows") };
+        let step = f64::from(rows.range().at(0).1);
+        let mut decoded = vec![0.0; dim];
+        for by in [1.0, -3.0, 100.0] {
+            let q: Vec<f32> = data.row(77).iter().map(|v| v * by).collect();
+            for (slot, rank) in ranks_of(&any, &q).into_iter().enumerate() {
+                any.decode(slot as u32, &mut decoded);
+                let want = oracle(Metric::L1, &q, &decoded);
+                let allowed = 0.51 * step * dim as f64 + 1e-5 * want;
+                assert!((f64::from(rank) - want).abs() <= allowed, "{dim}: {rank} for {want}");
+            }
+        }
+        let mut query = AnyQuery::default();
+        let (mut listed, slots) = ([0.0; 3], [5, 199, 5]);
+        any.prepare_slot(5, &mut query);
+        any.score_ids(&query, &slots, &mut listed);
+        assert!(listed[0] == 0.0 && listed[2] == 0.0, "{listed:?}");
+    }
+}
+
+#[test]
+fn numbers_beyond_sixteen_bits_are_held_as_the_largest() {
+    let data = AlignedRows::from_packed(&[1e5f32, 2.0, -3e38, f32::MAX], 2).unwrap();
+    for encoding in [Encoding::F16, Encoding::Bf16] {
+        let any = encoded(encoding, Metric::L2, &data);
+        let mut back = [0.0; 2];
+        any.decode(1, &mut back);
+        assert!(back[0] < -6e4 && back[1] > 6e4 && back.iter().all(|v| v.is_finite()), "{back:?}");
+        let (mut query, mut ranks) = (AnyQuery::default(), [0.0; 2]);
+        any.prepare_slot(0, &mut query);
+        any.score_range(&query, 0, &mut ranks);
+        assert!(ranks[0] == 0.0 && ranks[1] > 1e9, "{encoding}: {ranks:?}");
+    }
+}
+
+#[test]
+fn names_come_back() {
+    for encoding in ENCODINGS.into_iter().chain([Encoding::Binary { rotation: None }]) {
+        assert_eq!(encoding.name().parse(), Ok(encoding));
+    }
+    #[cfg(feature = "pq")]
+    {
+        assert_eq!("pq8:16".parse(), Ok(Encoding::Pq { m: 16, nbits: 8 }));
+        assert_eq!("pq4:8".parse(), Ok(Encoding::Pq { m: 8, nbits: 4 }));
+    }
+    for bad in ["", "pq8", "pq8:", "pq8:-1", "f64", "f32:2"] {
+        assert!(bad.parse::<Encoding>().is_err(), "{bad}");
     }
 }

@@ -168,7 +168,7 @@ impl CollectionBuilder {
         if matches!(self.encoding, Encoding::Binary { .. }) || !self.encoding.learns() {
             self.encoding.train(self.dim, self.metric, probe.view(), 0, &forced)?;
         } else {
-            self.check_encoding()?;
+            self.encoding.check(self.dim, self.metric)?;
         }
         let rows = AlignedRows::with_capacity(0, self.dim)?;
         // Signs have no kernels on f32: bits are all there is.
@@ -207,21 +207,5 @@ impl CollectionBuilder {
             state: RwLock::new(state),
             scratch: Pool::new(super::SPARE),
         })
-    }
-
-    /// Whether the encoding goes with metric and dimension, as far as that shows without rows.
-    fn check_encoding(&self) -> Result<(), CollectionError> {
-        use crate::scorer::EncodingError;
-        if !matches!(self.metric, Metric::L2 | Metric::Dot | Metric::Cosine) {
-            let encoding = self.encoding.name();
-            return Err(EncodingError::NoKernel { metric: self.metric, encoding }.into());
-        }
-        #[cfg(feature = "pq")]
-        if let Encoding::Pq { m, nbits } = self.encoding {
-            crate::quant::PqOptions { nbits, ..crate::quant::PqOptions::new(m) }
-                .check(self.dim)
-                .map_err(EncodingError::from)?;
-        }
-        Ok(())
     }
 }

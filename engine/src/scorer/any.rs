@@ -1,12 +1,14 @@
 //! Rows whose encoding is chosen at run time: one match a batch.
 
 use std::fmt;
+use std::str::FromStr;
 
 use annvil_kernels::{AlignedRows, Forced, LayoutError, RowsRef};
 
+use super::affine::MOST_DIMS;
 use super::{
     Bf16Rows, BinaryQuery, BinaryRows, CodeQuery, CodeRange, EncodingError, F16Rows, F32Rows,
-    Int4Rows, RangeOptions, Rows, Scorer, Sq8Rows,
+    Int4Rows, RangeOptions, Rows, Scorer, Sq8L1Query, Sq8L1Rows, Sq8Rows, binary, stride,
 };
 use crate::metric::Metric;
 #[cfg(feature = "pq")]
@@ -86,11 +88,65 @@ impl Encoding {
         !matches!(self, Self::F32 | Self::F16 | Self::Bf16)
     }
 
+    /// Whether rows of it are compared by `metric`.
+    #[must_use]
+    pub fn has(&self, metric: Metric) -> bool {
+        match metric {
+            Metric::L2 | Metric::Dot | Metric::Cosine => true,
+            Metric::L1 => matches!(self, Self::F32 | Self::Sq8 { per_dimension: false }),
+            Metric::Linf => matches!(self, Self::F32),
+            Metric::Hamming => matches!(self, Self::Binary { .. }),
+        }
+    }
+
+    /// Whether rows of `dim` elements can be had under `metric`, as far as that shows without rows.
+    ///
+    /// # Errors
+    /// A metric that the encoding has no kernels for, more dimensions than its sums hold, or sub-spaces
+    /// that do not divide them.
+    pub fn check(&self, dim: usize, metric: Metric) -> Result<(), EncodingError> {
+        if !self.has(metric) {
+            return Err(EncodingError::NoKernel { metric, encoding: self.name() });
+        }
+        match *self {
+            Self::Sq8 { .. } | Self::Int4 { .. } if dim > MOST_DIMS => {
+                Err(EncodingError::TooWide { encoding: self.name(), dim, most: MOST_DIMS })
+            }
+            Self::Binary { .. } if dim > binary::MOST_DIMS && metric != Metric::Hamming => {
+                Err(EncodingError::TooWide { encoding: self.name(), dim, most: binary::MOST_DIMS })
+            }
+            #[cfg(feature = "pq")]
+            Self::Pq { m, nbits } => {
+                let options = PqOptions { nbits, ..PqOptions::new(m) };
+                options.check(dim).map_err(EncodingError::from)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Bytes of a row of `dim` elements, pads and what is kept beside it included. What was learnt is
+    /// held once: some numbers a dimension, for [`Encoding::Pq`] its codebooks.
+    #[must_use]
+    pub fn bytes_per_row(&self, dim: usize, metric: Metric) -> usize {
+        match *self {
+            Self::F32 => (4 * dim).next_multiple_of(64),
+            Self::F16 | Self::Bf16 => stride(2 * dim),
+            Self::Sq8 { .. } if metric == Metric::L1 => stride(dim),
+            Self::Sq8 { .. } => stride(dim) + 4,
+            Self::Int4 { .. } => stride(dim.div_ceil(2)) + 4,
+            Self::Binary { .. } => binary::row_stride(dim, metric),
+            #[cfg(feature = "pq")]
+            Self::Pq { m, nbits: 4 } => m.div_ceil(2),
+            #[cfg(feature = "pq")]
+            Self::Pq { m, .. } => m,
+        }
+    }
+
     /// Rows of this encoding, none yet, learnt from `sample`, which may hold nothing where nothing is
     /// learnt. Under [`Metric::Cosine`] its rows are of unit length or zero.
     ///
     /// # Errors
-    /// A metric that the encoding has no kernels for, or a sample that nothing can be learnt from.
+    /// As [`Encoding::check`], and a sample that nothing can be learnt from.
     pub fn train(
         &self,
         dim: usize,
@@ -99,9 +155,7 @@ impl Encoding {
         seed: u64,
         forced: &Forced,
     ) -> Result<AnyRows, EncodingError> {
-        if metric == Metric::Hamming && !matches!(self, Self::Binary { .. }) {
-            return Err(EncodingError::NoKernel { metric, encoding: self.name() });
-        }
+        self.check(dim, metric)?;
         // Only what is random uses it.
         let _ = seed;
         Ok(match *self {
@@ -113,7 +167,10 @@ impl Encoding {
             Self::Sq8 { per_dimension } => {
                 let range =
                     CodeRange::train(sample, 255, RangeOptions { per_dimension, clip: 0.0 })?;
-                AnyRows::Sq8(Sq8Rows::new(dim, metric, range, forced)?)
+                match metric {
+                    Metric::L1 => AnyRows::Sq8L1(Sq8L1Rows::new(dim, range, forced)?),
+                    _ => AnyRows::Sq8(Sq8Rows::new(dim, metric, range, forced)?),
+                }
             }
             Self::Int4 { per_dimension } => {
                 let options = RangeOptions { per_dimension, clip: INT4_CLIP };
@@ -121,7 +178,8 @@ impl Encoding {
                 AnyRows::Int4(Int4Rows::new(dim, metric, range, forced)?)
             }
             Self::Binary { rotation } => {
-                AnyRows::Binary(BinaryRows::train(dim, metric, sample, rotation, forced)?)
+                let rows = BinaryRows::train(dim, metric, sample, rotation, forced)?;
+                AnyRows::Binary(Box::new(rows))
             }
             #[cfg(feature = "pq")]
             Self::Pq { m, nbits } => {
@@ -133,6 +191,53 @@ impl Encoding {
     }
 }
 
+/// A name that is no encoding's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownEncoding;
+
+impl fmt::Display for UnknownEncoding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "unknown encoding; give one of f32, f16, bf16, sq8, sq8-global, int4, int4-global, binary, \
+             binary-rotated",
+        )?;
+        if cfg!(feature = "pq") {
+            f.write_str(", or pq8 or pq4 with the number of sub-spaces, as in pq8:16")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for UnknownEncoding {}
+
+impl FromStr for Encoding {
+    type Err = UnknownEncoding;
+
+    fn from_str(name: &str) -> Result<Self, UnknownEncoding> {
+        #[cfg(feature = "pq")]
+        if let Some((kind, m)) = name.split_once(':') {
+            let m = m.parse().map_err(|_| UnknownEncoding)?;
+            return match kind {
+                "pq8" => Ok(Self::Pq { m, nbits: 8 }),
+                "pq4" => Ok(Self::Pq { m, nbits: 4 }),
+                _ => Err(UnknownEncoding),
+            };
+        }
+        let all = [
+            Self::F32,
+            Self::F16,
+            Self::Bf16,
+            Self::SQ8,
+            Self::Sq8 { per_dimension: false },
+            Self::INT4,
+            Self::Int4 { per_dimension: false },
+            Self::BINARY,
+            Self::Binary { rotation: None },
+        ];
+        all.into_iter().find(|e| e.name() == name).ok_or(UnknownEncoding)
+    }
+}
+
 impl fmt::Display for Encoding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
@@ -140,14 +245,14 @@ impl fmt::Display for Encoding {
 }
 
 macro_rules! any {
-    ($($(#[$cfg:meta])* $name:ident($rows:ty, $query:ty);)*) => {
+    ($($(#[$cfg:meta])* $name:ident($rows:ty, $query:ty) of $encoding:ident;)*) => {
         /// Rows of one of the encodings.
         #[derive(Clone, Debug)]
         #[non_exhaustive]
         pub enum AnyRows {
             $(
                 $(#[$cfg])*
-                #[doc = concat!("Rows of [`Encoding::", stringify!($name), "`].")]
+                #[doc = concat!("Rows of [`Encoding::", stringify!($encoding), "`].")]
                 $name($rows),
             )*
         }
@@ -161,7 +266,7 @@ macro_rules! any {
             None,
             $(
                 $(#[$cfg])*
-                #[doc = concat!("For rows of [`Encoding::", stringify!($name), "`].")]
+                #[doc = concat!("For rows of [`Encoding::", stringify!($encoding), "`].")]
                 $name($query),
             )*
         }
@@ -255,12 +360,13 @@ macro_rules! any {
 }
 
 any! {
-    F32(F32Rows, Vec<f32>);
-    F16(F16Rows, Vec<f32>);
-    Bf16(Bf16Rows, Vec<f32>);
-    Sq8(Sq8Rows, CodeQuery);
-    Int4(Int4Rows, CodeQuery);
-    Binary(BinaryRows, BinaryQuery);
+    F32(F32Rows, Vec<f32>) of F32;
+    F16(F16Rows, Vec<f32>) of F16;
+    Bf16(Bf16Rows, Vec<f32>) of Bf16;
+    Sq8(Sq8Rows, CodeQuery) of Sq8;
+    Sq8L1(Sq8L1Rows, Sq8L1Query) of Sq8;
+    Int4(Int4Rows, CodeQuery) of Int4;
+    Binary(Box<BinaryRows>, BinaryQuery) of Binary;
     #[cfg(feature = "pq")]
-    Pq(Box<PqRows>, PqQuery);
+    Pq(Box<PqRows>, PqQuery) of Pq;
 }

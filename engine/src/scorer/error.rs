@@ -40,6 +40,15 @@ pub enum EncodingError {
         /// That of what was learnt.
         found: usize,
     },
+    /// Sums of so many products do not fit 32 bits.
+    TooWide {
+        /// The encoding.
+        encoding: &'static str,
+        /// Elements of a vector.
+        dim: usize,
+        /// How many there may be.
+        most: usize,
+    },
     /// A product quantiser cannot be had.
     #[cfg(feature = "pq")]
     Pq(crate::quant::PqError),
@@ -66,6 +75,11 @@ impl fmt::Display for EncodingError {
             Self::RangeDim { expected, found } => write!(
                 f,
                 "the encoding was learnt from vectors of {found} elements and the rows have {expected}"
+            ),
+            Self::TooWide { encoding, dim, most } => write!(
+                f,
+                "vectors of {dim} elements in {encoding}, which takes {most}; take f16 or f32, or fewer \
+                 dimensions"
             ),
             #[cfg(feature = "pq")]
             Self::Pq(e) => e.fmt(f),

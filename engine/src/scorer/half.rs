@@ -20,7 +20,7 @@ mod sealed {
 pub trait Half: Element + sealed::Sealed {
     /// The encoding's name in the kernels' coordinates.
     const NAME: &'static str;
-    /// Rounds to the nearest.
+    /// Rounds to the nearest; beyond the largest number, to that.
     fn from_f32(value: f32) -> Self;
     /// Exactly.
     fn to_f32(self) -> f32;
@@ -31,6 +31,8 @@ macro_rules! halves {
         impl Half for $t {
             const NAME: &'static str = stringify!($t);
             fn from_f32(value: f32) -> Self {
+                // An infinity would be at no distance from another: NaN.
+                let value = value.clamp(Self::MIN.to_f32(), Self::MAX.to_f32());
                 Self::from_f32(value)
             }
             fn to_f32(self) -> f32 {
@@ -42,7 +44,7 @@ macro_rules! halves {
 
 halves! { f16 bf16 }
 
-/// Rows of `f16`: eleven bits of precision, up to 65,504.
+/// Rows of `f16`: eleven bits of precision, up to 65,504; what is larger is held as that.
 pub type F16Rows = HalfRows<f16>;
 /// Rows of `bf16`: eight bits of precision, the range of `f32`.
 pub type Bf16Rows = HalfRows<bf16>;

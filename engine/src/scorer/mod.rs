@@ -18,17 +18,19 @@ mod binary;
 mod error;
 mod f32;
 mod half;
+mod l1;
 #[cfg(feature = "pq")]
 mod pq;
 mod range;
 mod rotation;
 
 pub use affine::{Code, CodeQuery, CodeRows, Eight, Four, Int4Rows, Sq8Rows};
-pub use any::{AnyQuery, AnyRows, Encoding};
+pub use any::{AnyQuery, AnyRows, Encoding, UnknownEncoding};
 pub use binary::{BinaryQuery, BinaryRows};
 pub use error::EncodingError;
 pub use f32::F32Rows;
 pub use half::{Bf16Rows, F16Rows, Half, HalfRows};
+pub use l1::{Sq8L1Query, Sq8L1Rows};
 #[cfg(feature = "pq")]
 pub use pq::{PqQuery, PqRows};
 

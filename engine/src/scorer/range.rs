@@ -67,13 +67,16 @@ impl CodeRange {
     }
 
     fn between(ends: &[(f32, f32)], steps: u8) -> Self {
-        let scale = |&(low, high): &(f32, f32)| {
-            // In f64: the ends may be as far apart as f32 reaches.
-            let scale = ((f64::from(high) - f64::from(low)) / f64::from(steps)) as f32;
-            // A dimension that never changes: any step will do, and must be a number.
-            if scale.is_normal() { scale } else { 1.0 }
+        // In f64: the ends may be as far apart as f32 reaches.
+        let step = |&(low, high): &(f32, f32)| {
+            ((f64::from(high) - f64::from(low)) / f64::from(steps)) as f32
         };
-        let scale: Vec<f32> = ends.iter().map(scale).collect();
+        let widest = ends.iter().map(step).fold(0.0, f32::max);
+        let widest = if widest.is_normal() { widest } else { 1.0 };
+        // A dimension that never changed has the widest step: later rows may differ there, and a wider
+        // one would outweigh the others in the query, which has as few steps as the rows.
+        let scale = ends.iter().map(step).map(|s| if s.is_normal() { s } else { widest });
+        let scale: Vec<f32> = scale.collect();
         Self {
             bias: ends.iter().map(|e| e.0).collect(),
             inverse: scale.iter().map(|s| 1.0 / s).collect(),
@@ -118,8 +121,10 @@ mod tests {
         let rows = RowsRef::packed(&data, 2).unwrap();
         let whole = RangeOptions { per_dimension: true, clip: 0.0 };
         let range = CodeRange::train(rows, 255, whole).unwrap();
-        assert_eq!((range.at(0).0, range.at(1)), (0.0, (7.0, 1.0)));
+        assert_eq!((range.at(0).0, range.at(1)), (0.0, (7.0, range.at(0).1)));
         assert!((range.at(0).1 * 255.0 - 198.0).abs() < 1e-3);
+        let same = CodeRange::train(RowsRef::packed(&[3.0; 4], 2).unwrap(), 15, whole).unwrap();
+        assert_eq!(same.at(1), (3.0, 1.0));
         let clipped = CodeRange::train(rows, 15, RangeOptions { clip: 0.1, ..whole }).unwrap();
         assert_eq!(clipped.at(0).0, 20.0);
         let global = RangeOptions { per_dimension: false, clip: 0.0 };

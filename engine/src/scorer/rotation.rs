@@ -87,7 +87,10 @@ impl Rotation {
 
 /// The sums and differences of all pairs, stride by stride; the length is a power of two.
 fn hadamard(values: &mut [f32]) {
-    let mut half = 1;
+    // Strides 1, 2 and 4 of eight elements at a time: no loop, and one pass for three.
+    let (eights, few) = values.as_chunks_mut::<8>();
+    eights.iter_mut().for_each(eight);
+    let mut half = if few.is_empty() { 8 } else { 1 };
     while half < values.len() {
         for block in values.chunks_exact_mut(2 * half) {
             let (a, b) = block.split_at_mut(half);
@@ -97,6 +100,15 @@ fn hadamard(values: &mut [f32]) {
         }
         half *= 2;
     }
+}
+
+fn eight(v: &mut [f32; 8]) {
+    let [a, b, c, d, e, f, g, h] = *v;
+    let (a, b, c, d) = (a + b, a - b, c + d, c - d);
+    let (e, f, g, h) = (e + f, e - f, g + h, g - h);
+    let (a, b, c, d) = (a + c, b + d, a - c, b - d);
+    let (e, f, g, h) = (e + g, f + h, e - g, f - h);
+    *v = [a + e, b + f, c + g, d + h, a - e, b - f, c - g, d - h];
 }
 
 #[cfg(test)]
@@ -119,6 +131,19 @@ mod tests {
             assert!((inner(&a, &a) - inner(&ra, &ra)).abs() < 1e-4, "{dim}");
             rotation.undo(&mut ra);
             assert!(ra.iter().zip(&a).all(|(x, y)| (x - y).abs() < 1e-5), "{dim}");
+        }
+    }
+
+    #[test]
+    fn sums_and_differences_are_those_of_the_definition() {
+        for k in 0..7 {
+            let n = 1 << k;
+            let mut values: Vec<f32> = (0..n).map(|i| (i * i % 11) as f32).collect();
+            let sign = |i: usize, j: usize| if (i & j).count_ones() & 1 == 0 { 1.0 } else { -1.0 };
+            let want: Vec<f32> =
+                (0..n).map(|i| (0..n).map(|j| sign(i, j) * values[j]).sum()).collect();
+            hadamard(&mut values);
+            assert_eq!(values, want);
         }
     }
 
