@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use annvil_kernels::BindError;
+use annvil_kernels::{BindError, LayoutError};
 
 /// A vector that is not taken as a query.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,6 +24,8 @@ pub enum QueryError {
         /// What stands there.
         value: f32,
     },
+    /// Too little memory for a copy of the query.
+    Layout(LayoutError),
 }
 
 impl fmt::Display for QueryError {
@@ -39,11 +41,19 @@ impl fmt::Display for QueryError {
                 "query {query}, position {position}: {value} is not a finite number; remove or \
                  replace it"
             ),
+            Self::Layout(e) => write!(f, "{e}"),
         }
     }
 }
 
-impl std::error::Error for QueryError {}
+impl std::error::Error for QueryError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Layout(e) => Some(e),
+            _ => None,
+        }
+    }
+}
 
 /// Vectors that are not taken into an index.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,6 +75,8 @@ pub enum InputError {
     },
     /// No kernel can be had: a forced one is unknown or not of this CPU.
     Kernel(BindError),
+    /// Rows of no element.
+    Layout(LayoutError),
     /// No graph can be had.
     #[cfg(feature = "hnsw")]
     Hnsw(crate::HnswError),
@@ -84,6 +96,7 @@ impl fmt::Display for InputError {
                  or replace the value"
             ),
             Self::Kernel(e) => write!(f, "{e}"),
+            Self::Layout(e) => write!(f, "{e}"),
             #[cfg(feature = "hnsw")]
             Self::Hnsw(e) => write!(f, "{e}"),
         }
@@ -94,6 +107,7 @@ impl std::error::Error for InputError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Kernel(e) => Some(e),
+            Self::Layout(e) => Some(e),
             #[cfg(feature = "hnsw")]
             Self::Hnsw(e) => Some(e),
             _ => None,

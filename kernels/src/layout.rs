@@ -175,7 +175,7 @@ macro_rules! elements {
     )*};
 }
 
-elements! { f32 u8 i8 u16 u32 i32 half::f16 half::bf16 }
+elements! { f32 f64 u8 i8 u16 u32 i32 half::f16 half::bf16 }
 
 /// Owned rows on 64-byte boundaries: the stride is rounded up to 64 bytes unless another is asked
 /// for, and the pad is zero.

@@ -9,13 +9,14 @@
 //! set is ever written. Cosine keeps unit rows and runs on the dot kernels, one sum a row instead
 //! of three.
 
-use std::borrow::Cow;
+use std::ops::Deref;
 
 use annvil_kernels::{AlignedRows, Bound, F32Kernels, Forced, RowsRef, Scan};
 
 use super::Neighbor;
 use super::batch::{self, Tiles};
 use crate::error::{InputError, QueryError, first_not_finite};
+use crate::mem::{PooledVector, VectorPool};
 use crate::metric::Metric;
 use crate::topk::TopK;
 use crate::unit::scale_to_unit;
@@ -28,6 +29,10 @@ const BLOCK_BYTES: usize = 256 << 10;
 /// cache on current machines. Beyond it, reading several rows side by side loses to one after the
 /// other.
 const STREAM_BYTES: usize = 1 << 20;
+/// Unit vectors that are kept for later queries: a large batch, and no more than a mebibyte at 4,096
+/// dimensions.
+const UNITS: usize = 64;
+
 /// Every row, compared with every query. The answers are the exact ones, up to the rounding of f32.
 ///
 /// Rows are numbered from 0 in the order given. With equal distances the lower number comes first,
@@ -40,10 +45,26 @@ pub struct Flat {
     rows: AlignedRows,
     kernels: F32Kernels,
     tiles: Option<Tiles>,
+    /// For cosine: queries of unit length.
+    units: VectorPool,
 }
 
 /// A query that was checked; for cosine, brought to unit length.
-type Prepared<'a> = Cow<'a, [f32]>;
+enum Prepared<'a> {
+    Given(&'a [f32]),
+    Unit(PooledVector<'a>),
+}
+
+impl Deref for Prepared<'_> {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        match self {
+            Self::Given(vector) => vector,
+            Self::Unit(vector) => vector,
+        }
+    }
+}
 
 impl Flat {
     /// Takes `rows` over; none is copied. For [`Metric::Cosine`] each is brought to unit length in
@@ -82,7 +103,8 @@ impl Flat {
                 scale_to_unit(&kernels.norm_sq, rows.row_mut(i));
             }
         }
-        Ok(Self { metric, rows, kernels, tiles })
+        let units = VectorPool::new(rows.dim(), UNITS).map_err(InputError::Layout)?;
+        Ok(Self { metric, rows, kernels, tiles, units })
     }
 
     /// How many rows.
@@ -126,7 +148,7 @@ impl Flat {
     /// the calling thread.
     ///
     /// # Errors
-    /// A query of another dimension, or with a NaN or an infinity.
+    /// A query of another dimension, or with a NaN or an infinity; too little memory.
     pub fn search(&self, query: &[f32], k: usize) -> Result<Vec<Neighbor>, QueryError> {
         let query = self.prepare(0, query)?;
         let mut top = TopK::new(k, self.len());
@@ -318,7 +340,7 @@ impl Flat {
         (BLOCK_BYTES / (self.rows.stride() * size_of::<f32>())).clamp(1, BLOCK_ROWS)
     }
 
-    fn prepare<'a>(&self, query: usize, vector: &'a [f32]) -> Result<Prepared<'a>, QueryError> {
+    fn prepare<'a>(&'a self, query: usize, vector: &'a [f32]) -> Result<Prepared<'a>, QueryError> {
         if vector.len() != self.dim() {
             return Err(QueryError::DimMismatch { expected: self.dim(), found: vector.len() });
         }
@@ -327,17 +349,44 @@ impl Flat {
         }
         Ok(match self.metric {
             Metric::Cosine => {
-                let mut unit = vector.to_vec();
+                let mut unit = self.units.acquire_for_overwrite().map_err(QueryError::Layout)?;
+                unit.copy_from_slice(vector);
                 scale_to_unit(&self.kernels.norm_sq, &mut unit);
-                Cow::Owned(unit)
+                Prepared::Unit(unit)
             }
             Metric::L2 | Metric::Dot | Metric::L1 | Metric::Linf | Metric::Hamming => {
-                Cow::Borrowed(vector)
+                Prepared::Given(vector)
             }
         })
     }
 
-    fn prepare_all<'a>(&self, queries: RowsRef<'a, f32>) -> Result<Vec<Prepared<'a>>, QueryError> {
+    fn prepare_all<'a>(
+        &'a self,
+        queries: RowsRef<'a, f32>,
+    ) -> Result<Vec<Prepared<'a>>, QueryError> {
         (0..queries.len()).map(|i| self.prepare(i, queries.row(i))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_cosine_copies_queries_and_takes_what_came_back() {
+        let data: Vec<f32> = (0..40).map(|i| (i * 7 % 11) as f32 - 3.0).collect();
+        let of = |metric| {
+            let rows = AlignedRows::from_packed(&data, 4).unwrap();
+            let flat = Flat::new(rows, metric).unwrap();
+            for i in 0..10 {
+                flat.search(&data[4 * i..][..4], 2).unwrap();
+            }
+            let queries = RowsRef::packed(&data[..12], 4).unwrap();
+            flat.search_batch(queries, 2).unwrap();
+            flat.units.stats()
+        };
+        let stats = of(Metric::Cosine);
+        assert_eq!((stats.hits, stats.misses, stats.outstanding, stats.idle), (10, 3, 0, 3));
+        assert_eq!(of(Metric::L2).misses, 0);
     }
 }

@@ -13,7 +13,7 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::ptr::NonNull;
 
-use annvil_kernels::Element;
+use annvil_kernels::{Element, LayoutError, RowsRef};
 
 /// Bytes of a cache line.
 const LINE: usize = 64;
@@ -28,7 +28,35 @@ struct Chunk {
     lines: usize,
 }
 
+// SAFETY: an arena owns its chunks alone, and the numbers in them belong to no thread.
+unsafe impl Send for Arena {}
+
 /// Memory for slices of numbers. One thread at a time.
+///
+/// ```
+/// use annvil::mem::Arena;
+///
+/// let mut arena = Arena::new(1 << 16);
+/// let sums = arena.zeroed::<f64>(100)?;
+/// let ranks = arena.recycled::<f32>(8)?;
+/// (sums[0], ranks[0]) = (1.0, 2.0);
+/// arena.reset();
+/// # Ok::<(), annvil::mem::ArenaError>(())
+/// ```
+/// What was given away cannot be used after a reset:
+/// ```compile_fail
+/// # use annvil::mem::Arena;
+/// let mut arena = Arena::new(1 << 16);
+/// let sums = arena.zeroed::<f32>(100).unwrap();
+/// arena.reset();
+/// sums[0] = 1.0;
+/// ```
+/// nor without the arena:
+/// ```compile_fail
+/// # use annvil::mem::Arena;
+/// let sums = { let arena = Arena::new(1 << 16); arena.zeroed::<f32>(100).unwrap() };
+/// sums[0] = 1.0;
+/// ```
 pub struct Arena {
     /// Lines of a chunk, if a slice does not need more.
     chunk_lines: usize,
@@ -46,9 +74,11 @@ pub struct Arena {
 pub enum ArenaError {
     /// More than the address space or the memory holds.
     TooLarge {
-        /// Elements asked for.
+        /// Elements asked for; `usize::MAX` if there is no number for it.
         elements: usize,
     },
+    /// Rows of no elements.
+    ZeroDim,
 }
 
 impl fmt::Display for ArenaError {
@@ -57,11 +87,28 @@ impl fmt::Display for ArenaError {
             Self::TooLarge { elements } => {
                 write!(f, "{elements} elements do not fit into memory; ask for less at once")
             }
+            Self::ZeroDim => LayoutError::ZeroDim.fmt(f),
         }
     }
 }
 
 impl std::error::Error for ArenaError {}
+
+impl From<ArenaError> for LayoutError {
+    fn from(e: ArenaError) -> Self {
+        match e {
+            ArenaError::TooLarge { elements } => Self::TooLarge { rows: 1, dim: elements },
+            ArenaError::ZeroDim => Self::ZeroDim,
+        }
+    }
+}
+
+impl Default for Arena {
+    /// Chunks of 64 KiB: what stays in a core's own cache beside what it works on.
+    fn default() -> Self {
+        Self::new(64 << 10)
+    }
+}
 
 impl Arena {
     /// No memory yet; chunks of `bytes`, or of what a slice needs if that is more.
@@ -103,6 +150,24 @@ impl Arena {
         // any `Element`, initialised when the chunk was made; any bytes are a value of an `Element`.
         // They live until the arena is reset or dropped, both of which need it unborrowed.
         Ok(unsafe { std::slice::from_raw_parts_mut(start.cast::<T>().as_ptr(), len) })
+    }
+
+    /// `len` rows of `dim` elements, each on a cache line of its own: as [`Arena::recycled`], but the
+    /// pads between rows are zero.
+    ///
+    /// # Errors
+    /// `dim == 0`, or too little memory.
+    pub fn rows<T: Element>(&self, len: usize, dim: usize) -> Result<ArenaRows<'_, T>, ArenaError> {
+        if dim == 0 {
+            return Err(ArenaError::ZeroDim);
+        }
+        let none = ArenaError::TooLarge { elements: usize::MAX };
+        let stride = dim.checked_next_multiple_of(LINE / size_of::<T>()).ok_or(none)?;
+        let data = self.recycled(len.checked_mul(stride).ok_or(none)?)?;
+        if stride > dim {
+            data.chunks_exact_mut(stride).for_each(|row| row[dim..].fill(T::default()));
+        }
+        Ok(ArenaRows { data, dim, stride })
     }
 
     /// `lines` lines that are nobody's.
@@ -161,6 +226,44 @@ impl Drop for Arena {
     }
 }
 
+/// Rows in an arena, laid out as [`AlignedRows`](annvil_kernels::AlignedRows) lays them out.
+#[derive(Debug)]
+pub struct ArenaRows<'a, T> {
+    data: &'a mut [T],
+    dim: usize,
+    stride: usize,
+}
+
+impl<T: Element> ArenaRows<'_, T> {
+    /// How many rows.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.data.len() / self.stride
+    }
+
+    /// Whether there is no row.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.data.is_empty()
+    }
+
+    /// A row, to be written.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    pub fn row_mut(&mut self, row: usize) -> &mut [T] {
+        &mut self.data[row * self.stride..][..self.dim]
+    }
+
+    /// The rows, for kernels.
+    #[must_use]
+    #[expect(clippy::missing_panics_doc, reason = "whole rows are rows")]
+    pub fn view(&self) -> RowsRef<'_, T> {
+        #[expect(clippy::expect_used, reason = "the data is whole rows of a stride above 0")]
+        RowsRef::new(self.data, self.dim, self.stride).expect("whole rows")
+    }
+}
+
 impl fmt::Debug for Arena {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Arena")
@@ -190,6 +293,69 @@ mod tests {
         assert!(
             arena.zeroed::<f32>(usize::MAX).is_err() && arena.zeroed::<u8>(usize::MAX).is_err()
         );
+    }
+
+    #[test]
+    fn rows_lie_on_lines_and_their_pads_are_zero() {
+        let mut arena = Arena::new(64);
+        arena.recycled::<f32>(1000).unwrap().fill(5.0);
+        arena.reset();
+        let mut rows = arena.rows::<f32>(3, 5).unwrap();
+        for i in 0..3 {
+            rows.row_mut(i).fill(i as f32);
+        }
+        let other = arena.zeroed::<f32>(4).unwrap();
+        other.fill(9.0);
+        assert_eq!((rows.len(), rows.is_empty()), (3, false));
+        assert!(rows.data.chunks(16).all(|row| row[5..] == [0.0; 11]));
+        for i in 0..3 {
+            let row = rows.view().row(i);
+            assert_eq!((row, row.as_ptr().align_offset(64)), (&[i as f32; 5][..], 0));
+        }
+        assert!(arena.rows::<u8>(0, 3).unwrap().view().is_empty());
+        assert_eq!(arena.rows::<u8>(1, 0).unwrap_err(), ArenaError::ZeroDim);
+        for (len, dim) in
+            [(usize::MAX, 2), (2, usize::MAX), (1, usize::MAX - 64), (1 << 40, 1 << 40)]
+        {
+            assert!(matches!(arena.rows::<f32>(len, dim), Err(ArenaError::TooLarge { .. })));
+        }
+    }
+
+    /// Any sequence of slices: each keeps what was written into it while others come and are written.
+    #[test]
+    fn no_slice_is_touched_by_another() {
+        let mut arena = Arena::new(256);
+        let mut state = 1u32;
+        let mut random = move |end: u32| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) % end
+        };
+        for round in 0..20 {
+            let mut bytes: Vec<(&mut [u8], u8)> = Vec::new();
+            let mut wide: Vec<(&mut [f64], f64)> = Vec::new();
+            for i in 0..40u8 {
+                let most = if random(8) == 0 { 2000 } else { 60 };
+                let len = random(most) as usize;
+                if random(2) == 0 {
+                    let slice = arena.recycled(len).unwrap();
+                    slice.fill(i);
+                    bytes.push((slice, i));
+                } else {
+                    let slice = arena.zeroed(len).unwrap();
+                    assert!(slice.iter().all(|v: &f64| *v == 0.0));
+                    slice.fill(f64::from(i));
+                    wide.push((slice, f64::from(i)));
+                }
+            }
+            assert!(bytes.iter().all(|(s, v)| s.iter().all(|x| x == v)), "round {round}");
+            assert!(wide.iter().all(|(s, v)| s.iter().all(|x| x == v)), "round {round}");
+            let lines = |bytes: usize| bytes.div_ceil(LINE) * LINE;
+            let used: usize = bytes.iter().map(|(s, _)| lines(s.len())).sum::<usize>()
+                + wide.iter().map(|(s, _)| lines(8 * s.len())).sum::<usize>();
+            assert_eq!(arena.used_bytes(), used);
+            assert!(arena.reserved_bytes() >= used);
+            arena.reset();
+        }
     }
 
     #[test]

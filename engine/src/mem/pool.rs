@@ -1,11 +1,18 @@
 //! Buffers that come back: bounded, and never waited for.
+//!
+//! ```text
+//! acquire    popped or made -> counted as hit or miss -> in use
+//! drop       counted as back -> kept, or dropped and counted so
+//! ```
+//! A buffer is counted out before it is in use, and back once it no longer is: so at any moment at
+//! least as many went out as came back, and what is left when nobody works is the truth.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use annvil_kernels::{AlignedRows, LayoutError};
-use crossbeam_queue::ArrayQueue;
+
+use super::sync::{ArrayQueue, AtomicU64, Ordering};
 
 /// Buffers of one kind. What comes back is kept, up to a number; what is asked for beyond that is
 /// made. Nobody waits.
@@ -25,7 +32,7 @@ pub struct PoolStats {
     pub hits: u64,
     /// Buffers that had to be made.
     pub misses: u64,
-    /// Buffers in use.
+    /// Buffers in use. Buffers that are being handed out while one looks may be counted or not.
     pub outstanding: u64,
     /// Buffers that wait.
     pub idle: usize,
@@ -52,11 +59,11 @@ impl<T> Pool<T> {
     /// # Errors
     /// Those of `make`.
     pub fn acquire_or<E>(&self, make: impl FnOnce() -> Result<T, E>) -> Result<Pooled<'_, T>, E> {
-        // What waits is taken before it is counted: counts never run ahead of what happened.
         let (item, count) = match self.free.pop() {
             Some(item) => (item, &self.hits),
             None => (make()?, &self.misses),
         };
+        // Ordered before the buffer's return by whatever takes it there.
         count.fetch_add(1, Ordering::Relaxed);
         Ok(Pooled { item: Some(item), pool: self })
     }
@@ -72,25 +79,31 @@ impl<T> Pool<T> {
     }
 
     fn take_back(&self, item: T) {
+        self.returned.fetch_add(1, Ordering::Release);
         if self.free.push(item).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
-        self.returned.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Hits, misses, and what came back or was kept: never more than went out, since whoever sees a
+    /// return sees what went before it.
+    pub(super) fn balance(&self) -> (u64, u64, u64) {
+        let back = self.returned.load(Ordering::Acquire) + self.detached.load(Ordering::Acquire);
+        let (hits, misses) =
+            (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed));
+        (hits, misses, back)
     }
 
     /// What it did.
     #[must_use]
     pub fn stats(&self) -> PoolStats {
-        let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        // Returns first: an acquire between the two looks shows as outstanding, not as minus one.
-        let back = load(&self.returned) + load(&self.detached);
-        let (hits, misses) = (load(&self.hits), load(&self.misses));
+        let (hits, misses, back) = self.balance();
         PoolStats {
             hits,
             misses,
             outstanding: (hits + misses).saturating_sub(back),
             idle: self.free.len(),
-            dropped: load(&self.dropped),
+            dropped: self.dropped.load(Ordering::Relaxed),
         }
     }
 }
@@ -113,7 +126,7 @@ impl<T> Pooled<'_, T> {
     #[must_use]
     #[expect(clippy::missing_panics_doc, reason = "the buffer is there until now")]
     pub fn detach(mut self) -> T {
-        self.pool.detached.fetch_add(1, Ordering::Relaxed);
+        self.pool.detached.fetch_add(1, Ordering::Release);
         #[expect(clippy::expect_used, reason = "there until now")]
         self.item.take().expect("a buffer is held until it is dropped")
     }

@@ -97,6 +97,12 @@ impl From<LayoutError> for TrainError {
     }
 }
 
+impl From<crate::mem::ArenaError> for TrainError {
+    fn from(e: crate::mem::ArenaError) -> Self {
+        Self::Layout(e.into())
+    }
+}
+
 impl From<BindError> for TrainError {
     fn from(e: BindError) -> Self {
         Self::Kernel(e)

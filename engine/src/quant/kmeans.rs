@@ -7,6 +7,7 @@ use super::lloyd::{Limits, Task};
 use super::random::Random;
 use super::share::{Alone, Share};
 use crate::error::first_not_finite;
+use crate::mem::Arena;
 
 /// Where the first centroids come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -106,7 +107,8 @@ fn train(
     let limits = options.limits()?;
     let rows = Training::of(rows, options.sample, options.seed)?;
     let random = Random::new(options.seed, 1);
-    let mut task = Task::new(rows.view(), 0, options.k, options.init, random, forced)?;
+    let arena = Arena::default();
+    let mut task = Task::new(&arena, rows.view(), 0, options.k, options.init, random, forced)?;
     task.run(limits, share);
     let (centroids, distortion, iterations) = task.finish()?;
     Ok(KMeans { centroids, distortion, iterations })

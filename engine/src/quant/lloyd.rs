@@ -17,6 +17,7 @@ use super::error::TrainError;
 use super::kmeans::Init;
 use super::random::Random;
 use super::share::Share;
+use crate::mem::{Arena, ArenaError};
 
 /// Rows of one kernel call.
 const BLOCK: usize = 256;
@@ -46,12 +47,12 @@ struct Cluster {
 
 /// A part of the rows, with all that one iteration finds out about it.
 #[derive(Debug)]
-struct Chunk {
+struct Chunk<'a> {
     from: usize,
     to: usize,
-    ids: Vec<u32>,
-    values: Vec<f32>,
-    sums: Vec<f64>,
+    ids: &'a mut [u32],
+    values: &'a mut [f32],
+    sums: &'a mut [f64],
     clusters: Vec<Cluster>,
 }
 
@@ -63,16 +64,18 @@ pub(super) struct Task<'a> {
     position: usize,
     assign: Bound<Assign>,
     centroids: AlignedRows,
-    norms: Vec<f32>,
-    chunks: Vec<Chunk>,
+    norms: &'a mut [f32],
+    chunks: Vec<Chunk<'a>>,
     error: f64,
     iterations: usize,
     failed: Option<TrainError>,
 }
 
 impl<'a> Task<'a> {
-    /// Everything that the iterations need, and the first centroids. `rows` are finite.
+    /// Everything that the iterations need, out of `arena`, and the first centroids. `rows` are
+    /// finite.
     pub(super) fn new(
+        arena: &'a Arena,
         rows: RowsRef<'a, f32>,
         position: usize,
         k: usize,
@@ -94,7 +97,7 @@ impl<'a> Task<'a> {
         let mut centroids = AlignedRows::zeroed(k, dim)?;
         let first = match init {
             Init::Sample => random.choose(k, n),
-            Init::PlusPlus => spread(rows, k, &mut random, forced)?,
+            Init::PlusPlus => spread(arena, rows, k, &mut random, forced)?,
         };
         for (c, row) in first.into_iter().enumerate() {
             centroids.row_mut(c).copy_from_slice(rows.row(row));
@@ -103,9 +106,9 @@ impl<'a> Task<'a> {
         let parts = (n / CHUNK.max(4 * k)).clamp(1, CHUNKS);
         let blocks = n.div_ceil(BLOCK);
         let cut = |part: usize| (blocks * part / parts * BLOCK).min(n);
-        let chunk = |part| Chunk::new(cut(part), cut(part + 1), k, dim);
-        let chunks = (0..parts).map(chunk).collect();
-        let norms = vec![0.0; k];
+        let chunk = |part| Chunk::new(arena, cut(part), cut(part + 1), k, dim);
+        let chunks = (0..parts).map(chunk).collect::<Result<_, _>>()?;
+        let norms = arena.zeroed(k)?;
         let (error, iterations, failed) = (f64::INFINITY, 0, None);
         Ok(Self { rows, position, assign, centroids, norms, chunks, error, iterations, failed })
     }
@@ -183,12 +186,19 @@ impl<'a> Task<'a> {
     }
 }
 
-impl Chunk {
-    fn new(from: usize, to: usize, k: usize, dim: usize) -> Self {
+impl<'a> Chunk<'a> {
+    fn new(
+        arena: &'a Arena,
+        from: usize,
+        to: usize,
+        k: usize,
+        dim: usize,
+    ) -> Result<Self, ArenaError> {
         let block = BLOCK.min(to - from);
-        let (ids, values) = (vec![0; block], vec![0.0; block]);
-        let (sums, clusters) = (vec![0.0; k * dim], vec![Cluster::default(); k]);
-        Self { from, to, ids, values, sums, clusters }
+        let (ids, values) = (arena.zeroed(block)?, arena.zeroed(block)?);
+        // All of these are zeroed before each iteration.
+        let sums = arena.recycled(k.saturating_mul(dim))?;
+        Ok(Self { from, to, ids, values, sums, clusters: vec![Cluster::default(); k] })
     }
 
     fn assign(
@@ -219,7 +229,7 @@ impl Chunk {
 
     /// Takes in what a later chunk found.
     fn add(&mut self, later: &Self) {
-        self.sums.iter_mut().zip(&later.sums).for_each(|(sum, x)| *sum += x);
+        self.sums.iter_mut().zip(&*later.sums).for_each(|(sum, x)| *sum += x);
         self.clusters.iter_mut().zip(&later.clusters).for_each(|(c, other)| c.add(other));
     }
 }
@@ -239,6 +249,7 @@ impl Cluster {
 /// from the nearest one so far, out of a sample of 16 rows a centroid (k-means++: Arthur and
 /// Vassilvitskii, k-means++: The Advantages of Careful Seeding, 2007).
 fn spread(
+    arena: &Arena,
     rows: RowsRef<'_, f32>,
     k: usize,
     random: &mut Random,
@@ -246,18 +257,19 @@ fn spread(
 ) -> Result<Vec<usize>, TrainError> {
     let scan = resolve::<Scan<f32>>("f32/l2sq/scan", rows.dim(), Residence::Cache, forced)?;
     let candidates = random.choose(k.saturating_mul(CANDIDATES), rows.len());
-    let mut sample = AlignedRows::with_capacity(candidates.len(), rows.dim())?;
-    for &row in &candidates {
-        sample.push(rows.row(row))?;
+    let mut sample = arena.rows(candidates.len(), rows.dim())?;
+    for (i, &row) in candidates.iter().enumerate() {
+        sample.row_mut(i).copy_from_slice(rows.row(row));
     }
-    let mut nearest = vec![f32::INFINITY; candidates.len()];
-    let mut values = vec![0.0; candidates.len()];
+    let sample = sample.view();
+    let (nearest, values) = (arena.recycled(candidates.len())?, arena.zeroed(candidates.len())?);
+    nearest.fill(f32::INFINITY);
     let mut chosen = Vec::with_capacity(k);
     let mut next = random.below(candidates.len());
     while chosen.len() < k {
         chosen.push(candidates[next]);
-        scan.call(sample.row(next), sample.view(), &mut values);
-        for (nearest, &value) in nearest.iter_mut().zip(&values) {
+        scan.call(sample.row(next), sample, values);
+        for (nearest, &value) in nearest.iter_mut().zip(&*values) {
             *nearest = nearest.min(value);
         }
         let total: f64 = nearest.iter().map(|&v| f64::from(v)).sum();

@@ -19,7 +19,11 @@ use super::kmeans::{Init, KMeansOptions, Training};
 use super::lloyd::Task;
 use super::random::Random;
 use super::share::{Alone, Share};
+use crate::mem::{Arena, Pool};
 use crate::metric::Metric;
+
+/// Arenas that are kept while sub-spaces are trained: for as many threads.
+const ARENAS: usize = 64;
 
 /// How to cut vectors, and how to train.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -178,13 +182,17 @@ impl Pq {
         let limits = limits.limits()?;
         let training = Training::of(rows, options.sample, options.seed)?;
         let rows = training.view();
-        // What a sub-space needs is made by whoever works on it: k-means++ takes its time.
+        // What a sub-space needs is made by whoever works on it, k-means++ takes its time; and out of
+        // the memory of a sub-space that is done.
+        let arenas: Pool<Arena> = Pool::new(options.m.min(ARENAS));
         let mut jobs: Vec<_> = (0..options.m).map(|s| (s, None)).collect();
         share.each(&mut jobs, |(s, done)| {
             let from = *s * dsub;
             let window = rows.columns(from, (from + dsub).min(dim));
             let random = Random::new(options.seed, 1 + *s as u64);
-            let task = Task::new(window, from, k, options.init, random, forced);
+            let mut arena = arenas.acquire();
+            arena.reset();
+            let task = Task::new(&arena, window, from, k, options.init, random, forced);
             *done = Some(task.and_then(|mut task| {
                 task.run(limits, share);
                 task.finish()

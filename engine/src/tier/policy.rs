@@ -3,6 +3,9 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+/// What an access counts: it is halved eight times before it counts nothing.
+const ACCESS: u32 = 256;
+
 /// How a row is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Tier {
@@ -44,10 +47,12 @@ impl fmt::Display for Tier {
 /// When rows move.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TierOptions {
-    /// The least rank for hot, warm, cool and cold: a row's rank is the share of all rows that were
-    /// asked for less often than it. Falling.
+    /// The least rank for hot, warm, cool and cold, falling. A row's rank is the share of all rows
+    /// that were asked for less often than it, and half of those that were asked for as often: so rows
+    /// that are all asked for alike are in the middle. One that was never asked for has rank 0.
     pub thresholds: [f64; 4],
-    /// How far beyond a threshold a rank must be before the row moves.
+    /// How far beyond a threshold a rank must be before the row moves over it; less where there is less
+    /// room: half of what lies beyond.
     pub hysteresis: f64,
     /// Epochs that a row stays where it came before it may move on.
     pub residency: u32,
@@ -146,7 +151,7 @@ impl Policy {
     /// If there is no such slot.
     pub fn touch(&self, slot: u32) {
         // Saturating: a count that wrapped would turn the hottest row cold.
-        let add = |count: u32| count.checked_add(256);
+        let add = |count: u32| Some(count.saturating_add(ACCESS));
         let _ = self.counts[slot as usize].fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
     }
 
@@ -179,9 +184,11 @@ impl Policy {
             if self.epoch.saturating_sub(self.since[slot]) < self.options.residency {
                 continue;
             }
-            // Never asked for is below everything, however many there are.
             let below = sorted.partition_point(|&c| c < count);
-            let rank = if count == 0 { 0.0 } else { below as f64 / sorted.len() as f64 };
+            let alike = sorted[below..].partition_point(|&c| c == count);
+            // Never asked for is below everything, however many there are.
+            let middle = (below as f64 + alike as f64 / 2.0) / sorted.len() as f64;
+            let rank = if count == 0 { 0.0 } else { middle };
             if let Some(to) = self.target(tier, rank) {
                 moves.push((slot as u32, to, count));
             }
@@ -190,21 +197,25 @@ impl Policy {
         moves.into_iter().map(|(slot, to, _)| (slot, to)).collect()
     }
 
-    /// Where a row of this rank belongs, if it is not near enough to where it is.
+    /// Where a row of this rank belongs, if it is far enough beyond the tier where it is.
     fn target(&self, tier: Tier, rank: f64) -> Option<Tier> {
-        let at = |rank: f64| {
-            let place = self.options.thresholds.iter().position(|&t| rank >= t);
-            Tier::ALL[place.unwrap_or(4)]
+        let TierOptions { thresholds, hysteresis, .. } = &self.options;
+        let place = thresholds.iter().position(|&t| rank >= t).unwrap_or(thresholds.len());
+        let is = tier as usize;
+        let clear = match place.cmp(&is) {
+            std::cmp::Ordering::Equal => false,
+            // Over the threshold above it, or under its own. Where little lies beyond, as below one
+            // percent, the whole margin would be more than there is.
+            std::cmp::Ordering::Less => {
+                let t = thresholds[is - 1];
+                rank >= t + hysteresis.min((1.0 - t) / 2.0)
+            }
+            std::cmp::Ordering::Greater => {
+                let t = thresholds[is];
+                rank < t - hysteresis.min(t / 2.0)
+            }
         };
-        let margin = self.options.hysteresis;
-        let to = at(rank);
-        let clear = match to.cmp(&tier) {
-            std::cmp::Ordering::Equal => return None,
-            // Towards hot: still beyond the threshold with less; towards the archive: with more.
-            std::cmp::Ordering::Less => at(rank - margin) < tier,
-            std::cmp::Ordering::Greater => at(rank + margin) > tier,
-        };
-        clear.then_some(to)
+        clear.then(|| Tier::ALL[place])
     }
 
     /// A row was moved.
@@ -263,16 +274,62 @@ mod tests {
     }
 
     #[test]
+    fn rows_that_are_asked_for_alike_stay_together_in_the_middle() {
+        let mut policy = with(&[3; 50], TierOptions::default());
+        settle(&mut policy);
+        assert!((0..50).all(|slot| policy.tier(slot) == Tier::Warm));
+        // A few that are asked for more are hot; nobody else has to leave for them.
+        for slot in 0..5 {
+            (0..9).for_each(|_| policy.touch(slot));
+        }
+        policy.advance_epoch();
+        settle(&mut policy);
+        assert!(
+            (0..50).all(|slot| policy.tier(slot) == if slot < 5 { Tier::Hot } else { Tier::Warm })
+        );
+    }
+
+    #[test]
+    fn what_is_forgotten_sinks_to_the_archive_from_any_tier() {
+        for tier in Tier::ALL {
+            let mut policy = with(&[0; 10], TierOptions::default());
+            policy.moved(0, tier);
+            policy.advance_epoch();
+            settle(&mut policy);
+            assert_eq!(policy.tier(0), Tier::Archive, "from {tier}");
+        }
+        // And rises from there.
+        let mut policy = with(&[0; 10], TierOptions { residency: 0, ..TierOptions::default() });
+        settle(&mut policy);
+        policy.touch(7);
+        settle(&mut policy);
+        assert_eq!(policy.tier(7), Tier::Hot);
+    }
+
+    #[test]
+    fn counts_halve_and_never_wrap() {
+        let mut policy = with(&[1], TierOptions::default());
+        for expected in [128, 64, 32, 16, 8, 4, 2, 1, 0] {
+            policy.advance_epoch();
+            assert_eq!(*policy.counts[0].get_mut(), expected);
+        }
+        *policy.counts[0].get_mut() = u32::MAX - 100;
+        policy.touch(0);
+        assert_eq!(*policy.counts[0].get_mut(), u32::MAX);
+    }
+
+    #[test]
     fn a_row_that_has_just_come_rests() {
         let mut policy =
             with(&[0, 0, 0, 9], TierOptions { residency: 2, ..TierOptions::default() });
         assert!(policy.due().is_empty());
         policy.advance_epoch();
-        assert_eq!(policy.due().len(), 4);
+        assert_eq!(policy.due().len(), 3);
         settle(&mut policy);
         policy.touch(0);
         (0..99).for_each(|_| policy.touch(0));
-        assert!(policy.due().is_empty());
+        // The one that has not moved may.
+        assert!(policy.due().iter().all(|m| m.0 == 3));
         policy.advance_epoch();
         policy.advance_epoch();
         assert!(policy.due().iter().any(|m| m.0 == 0));

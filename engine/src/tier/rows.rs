@@ -1,75 +1,54 @@
 //! Rows in five encodings, each row in one of them at a time.
+//!
+//! ```text
+//! slot 0 1 2 3 4 5        place of each on the shelf of its tier; originals are elsewhere
+//!      | | | | | |
+//! hot  0 . . 1 . .   f32    |r0|r3|
+//! warm . 0 . . . 1   sq8    |r1|r5|           no place is empty: the last row takes the place of
+//! cool . . 0 . . .   int4   |r2|              one that moves away
+//! ```
 
-use annvil_kernels::{AlignedRows, Forced, LayoutError};
+use annvil_kernels::{AlignedRows, Bound, F32Kernels, Forced, LayoutError, Pair};
 
 use super::{Policy, Tier, TierOptions};
+use crate::index::exact;
+use crate::mem::Pool;
 use crate::metric::Metric;
 use crate::order::key;
-use crate::scorer::{AnyQuery, AnyRows, Encoding, EncodingError, F32Rows, Rows, Scorer};
-
-/// A slot that holds nobody's row.
-const FREE: u32 = u32::MAX;
+use crate::scorer::{AnyQuery, AnyRows, Encoding, EncodingError, Rows, Scorer};
 
 /// The rows of one tier, and whose they are.
 #[derive(Debug)]
 struct Shelf {
     rows: AnyRows,
-    /// The slot of each place; [`FREE`] where a row moved away.
+    /// The slot of each place.
     owners: Vec<u32>,
-    free: Vec<u32>,
 }
 
 impl Shelf {
+    /// A place for a row, the last one.
     fn put(&mut self, owner: u32, vector: &[f32]) -> Result<u32, LayoutError> {
-        if let Some(place) = self.free.pop() {
-            self.rows.set(place, vector);
-            self.owners[place as usize] = owner;
-            return Ok(place);
-        }
         self.rows.push(vector)?;
         self.owners.push(owner);
-        Ok(self.rows.len() as u32 - 1)
+        Ok(self.owners.len() as u32 - 1)
     }
 
-    fn take(&mut self, place: u32) {
-        self.owners[place as usize] = FREE;
-        self.free.push(place);
-    }
-
-    /// Fills free places with the last rows and gives up the rest, so that memory shrinks; `moved` hears of
-    /// each row's new place.
-    fn close_up(
-        &mut self,
-        originals: &impl Originals,
-        vector: &mut [f32],
-        mut moved: impl FnMut(u32, u32),
-    ) {
-        self.free.sort_unstable_by(|a, b| b.cmp(a));
-        while let Some(place) = self.free.pop() {
-            while self.owners.last() == Some(&FREE) {
-                self.owners.pop();
-            }
-            if place as usize >= self.owners.len() {
-                break;
-            }
-            let Some(owner) = self.owners.pop() else { break };
+    /// Gives up a place. The last row comes to it; whose that is, if it is another.
+    fn take(&mut self, place: u32, originals: &impl Originals, vector: &mut [f32]) -> Option<u32> {
+        self.owners.swap_remove(place as usize);
+        let moved = self.owners.get(place as usize).copied();
+        if let Some(owner) = moved {
             originals.fetch(owner, vector);
             self.rows.set(place, vector);
-            self.owners[place as usize] = owner;
-            moved(owner, place);
         }
-        self.free.clear();
         self.rows.truncate(self.owners.len());
-    }
-
-    fn held(&self) -> usize {
-        self.owners.len() - self.free.len()
+        moved
     }
 }
 
 /// Where vectors are as they came: candidates are ranked by them.
 pub trait Originals {
-    /// Writes the vector of a slot.
+    /// Writes the vector of a slot. Slots are asked for in rising order, once a search.
     fn fetch(&self, slot: u32, vector: &mut [f32]);
 }
 
@@ -86,7 +65,7 @@ pub struct TierStats {
     pub tier: Tier,
     /// Rows.
     pub rows: usize,
-    /// Bytes of their codes, free places included.
+    /// Bytes of their codes, and of what was learnt to make them.
     pub bytes: usize,
 }
 
@@ -99,6 +78,19 @@ pub struct Migration {
     pub left: usize,
 }
 
+/// Buffers of a search.
+#[derive(Debug, Default)]
+struct Scratch {
+    /// By tier.
+    queries: [AnyQuery; Tier::ALL.len()],
+    found: Vec<(f32, u32)>,
+    slots: Vec<u32>,
+    vector: Vec<f32>,
+}
+
+/// Searches whose buffers are kept for later ones.
+const SPARE: usize = 64;
+
 /// Rows that move between tiers as they are asked for. The vectors themselves are kept elsewhere
 /// ([`Originals`]: memory, or a file); results are always ranked by them, exactly.
 #[derive(Debug)]
@@ -109,7 +101,9 @@ pub struct TieredRows {
     shelves: Vec<Shelf>,
     /// The place of each slot on the shelf of its tier.
     places: Vec<u32>,
-    exact: F32Rows,
+    /// Of the query and a vector as it came: the value does not depend on what else was found.
+    pair: Bound<Pair<f32>>,
+    scratch: Pool<Scratch>,
 }
 
 /// Sub-quantisers are of about so many elements.
@@ -138,30 +132,41 @@ impl TieredRows {
         let encodings = [Encoding::F32, Encoding::SQ8, Encoding::INT4, cold, Encoding::BINARY];
         let shelf = |encoding: Encoding| -> Result<Shelf, TierError> {
             let rows = encoding.train(dim, metric, sample.view(), seed, &forced)?;
-            Ok(Shelf { rows, owners: Vec::new(), free: Vec::new() })
+            Ok(Shelf { rows, owners: Vec::new() })
         };
         let shelves = encodings.into_iter().map(shelf).collect::<Result<Vec<_>, _>>()?;
-        let exact = AlignedRows::zeroed(1, dim).map_err(EncodingError::from)?;
+        let kernels = metric.kernel().and_then(|m| F32Kernels::forced(m, dim, &forced));
         Ok(Self {
             dim,
             metric,
             policy: Policy::new(options).map_err(TierError::Policy)?,
             shelves,
             places: Vec::new(),
-            exact: F32Rows::new(exact, metric, &forced).map_err(EncodingError::from)?,
+            pair: kernels.map_err(EncodingError::from)?.pair,
+            scratch: Pool::new(SPARE),
         })
     }
 
-    /// One row more, hot. Under cosine it is of unit length or zero.
+    /// One row more, hot. Its elements are finite, and under cosine it is of unit length or zero.
     ///
     /// # Errors
-    /// Another dimension, or too little memory.
+    /// Another dimension, too little memory, or more rows than slots can name.
     pub fn push(&mut self, vector: &[f32]) -> Result<u32, LayoutError> {
-        let slot = self.places.len() as u32;
-        let place = self.shelves[0].put(slot, vector)?;
+        let too_large = LayoutError::TooLarge { rows: self.places.len(), dim: self.dim };
+        let slot = u32::try_from(self.places.len()).map_err(|_| too_large)?;
+        let place = self.shelves[Tier::Hot as usize].put(slot, vector)?;
         self.places.push(place);
         self.policy.push();
         Ok(slot)
+    }
+
+    /// Another vector for a slot, in the tier where it is; the original is the caller's to change.
+    ///
+    /// # Panics
+    /// If there is no such slot, or the vector has another dimension.
+    pub fn set(&mut self, slot: u32, vector: &[f32]) {
+        let tier = self.policy.tier(slot);
+        self.shelves[tier as usize].rows.set(self.places[slot as usize], vector);
     }
 
     /// Rows.
@@ -174,6 +179,18 @@ impl TieredRows {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.places.is_empty()
+    }
+
+    /// Elements of a row.
+    #[must_use]
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// What near means here.
+    #[must_use]
+    pub fn metric(&self) -> Metric {
+        self.metric
     }
 
     /// Where a row is.
@@ -190,10 +207,18 @@ impl TieredRows {
     pub fn stats(&self) -> Vec<TierStats> {
         let of = |(tier, shelf): (Tier, &Shelf)| TierStats {
             tier,
-            rows: shelf.held(),
+            rows: shelf.owners.len(),
             bytes: shelf.rows.bytes(),
         };
         Tier::ALL.into_iter().zip(&self.shelves).map(of).collect()
+    }
+
+    /// A row was asked for in another way than by a search. By any number of threads.
+    ///
+    /// # Panics
+    /// If there is no such slot.
+    pub fn touch(&self, slot: u32) {
+        self.policy.touch(slot);
     }
 
     /// An epoch ends: accesses so far count half from now on.
@@ -202,7 +227,7 @@ impl TieredRows {
     }
 
     /// Moves rows to the tiers where they belong, up to `budget` of them, those that are asked for
-    /// first.
+    /// first. A move encodes two rows at most: that one, and the one that takes its place.
     ///
     /// # Errors
     /// Too little memory; the rows that were moved are moved, and all can be found.
@@ -219,24 +244,19 @@ impl TieredRows {
             // First there, then no longer here.
             let place = self.shelves[to as usize].put(slot, &vector)?;
             let from = self.policy.tier(slot);
-            self.shelves[from as usize].take(self.places[slot as usize]);
-            self.places[slot as usize] = place;
-            self.policy.moved(slot, to);
-        }
-        let places = &mut self.places;
-        for shelf in &mut self.shelves {
-            if shelf.free.len() > shelf.held() / 4 {
-                shelf.close_up(originals, &mut vector, |owner, place| {
-                    places[owner as usize] = place
-                });
+            let left = std::mem::replace(&mut self.places[slot as usize], place);
+            let moved = self.shelves[from as usize].take(left, originals, &mut vector);
+            if let Some(owner) = moved {
+                self.places[owner as usize] = left;
             }
+            self.policy.moved(slot, to);
         }
         Ok(Migration { moved: now, left: due.len() - now })
     }
 
-    /// The `k` nearest rows as rank and slot, nearest first: of each tier `k * oversampling`
-    /// candidates by its codes, all ranked again by their vectors. What is returned counts as asked
-    /// for.
+    /// The `k` nearest rows as rank and slot, nearest first, ties by the lower slot: of each tier
+    /// `k * oversampling` candidates by its codes, and `k` of the hot one, all ranked by their vectors.
+    /// What is returned counts as asked for.
     ///
     /// # Panics
     /// If the query has another dimension.
@@ -247,39 +267,50 @@ impl TieredRows {
         k: usize,
         oversampling: usize,
     ) -> Vec<(f32, u32)> {
-        let mut candidates: Vec<u32> = Vec::new();
-        let (mut prepared, mut found) = (AnyQuery::default(), Vec::new());
-        for shelf in &self.shelves {
-            let (rows, owners) = (&shelf.rows, &shelf.owners);
-            if shelf.held() == 0 {
+        self.search_where(originals, query, k, oversampling, |_| true)
+    }
+
+    /// As [`TieredRows::search`], among the slots that `accept` takes.
+    ///
+    /// # Panics
+    /// If the query has another dimension.
+    pub fn search_where(
+        &self,
+        originals: &impl Originals,
+        query: &[f32],
+        k: usize,
+        oversampling: usize,
+        accept: impl Fn(u32) -> bool,
+    ) -> Vec<(f32, u32)> {
+        let mut scratch = self.scratch.acquire();
+        let Scratch { queries, found, slots, vector } = &mut *scratch;
+        slots.clear();
+        for ((tier, shelf), prepared) in Tier::ALL.into_iter().zip(&self.shelves).zip(queries) {
+            let Shelf { rows, owners } = shelf;
+            if owners.is_empty() {
                 continue;
             }
-            rows.prepare(query, &mut prepared);
-            let wide = k.saturating_mul(oversampling.max(1));
-            let taken = |place: u32| owners[place as usize] != FREE;
-            crate::exact::nearest(rows, &prepared, wide, &taken, &mut found);
-            candidates.extend(found.iter().map(|f| owners[f.1 as usize]));
+            rows.prepare(query, prepared);
+            // Hot rows are ranked exactly already; of codes it takes more to be sure of k.
+            let factor = if tier == Tier::Hot { 1 } else { oversampling.max(1) };
+            let wanted = |place: u32| accept(owners[place as usize]);
+            exact::nearest(rows, prepared, k.saturating_mul(factor), &wanted, found);
+            slots.extend(found.iter().map(|&(_, place)| owners[place as usize]));
         }
-        let mut ranked: Vec<(f32, u32)> = Vec::with_capacity(candidates.len());
-        let (mut exact, mut vector) = (self.exact.clone(), vec![0.0; self.dim]);
-        let (mut ready, mut rank) = (Vec::new(), [0.0]);
-        exact.prepare(query, &mut ready);
-        for slot in candidates {
-            originals.fetch(slot, &mut vector);
-            exact.set(0, &vector);
-            exact.score_ids(&ready, &[0], &mut rank);
-            ranked.push((rank[0], slot));
-        }
+        // As they lie in a file.
+        slots.sort_unstable();
+        vector.resize(self.dim, 0.0);
+        let rank = |&slot: &u32| {
+            originals.fetch(slot, vector);
+            let mut rank = [self.pair.call(query, vector)];
+            self.metric.rank(&mut rank);
+            (rank[0], slot)
+        };
+        let mut ranked: Vec<(f32, u32)> = slots.iter().map(rank).collect();
         ranked.sort_unstable_by_key(|&(rank, slot)| key(rank, slot));
         ranked.truncate(k);
         ranked.iter().for_each(|r| self.policy.touch(r.1));
         ranked
-    }
-
-    /// What near means here.
-    #[must_use]
-    pub fn metric(&self) -> Metric {
-        self.metric
     }
 }
 
@@ -311,94 +342,4 @@ impl From<EncodingError> for TierError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rows(n: usize, dim: usize) -> AlignedRows {
-        let mut state = 9u64;
-        let mut next = move || {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
-            (state >> 40) as f32 / (1u64 << 24) as f32 - 0.5
-        };
-        let centres: Vec<f32> = (0..20 * dim).map(|_| 3.0 * next()).collect();
-        let mut rows = AlignedRows::with_capacity(n, dim).unwrap();
-        for i in 0..n {
-            let centre = &centres[(i % 20) * dim..][..dim];
-            rows.push(&centre.iter().map(|c| c + next()).collect::<Vec<_>>()).unwrap();
-        }
-        rows
-    }
-
-    fn filled(n: usize) -> (TieredRows, AlignedRows) {
-        let data = rows(n, 16);
-        let mut tiers = TieredRows::train(&data, Metric::L2, TierOptions::default(), 1).unwrap();
-        (0..n).for_each(|i| assert_eq!(tiers.push(data.row(i)), Ok(i as u32)));
-        (tiers, data)
-    }
-
-    fn exact(data: &AlignedRows, q: &[f32], k: usize) -> Vec<f32> {
-        let square = |row: &[f32]| row.iter().zip(q).map(|(a, b)| (a - b) * (a - b)).sum::<f32>();
-        let mut all: Vec<f32> = (0..data.len()).map(|i| square(data.row(i))).collect();
-        all.sort_by(f32::total_cmp);
-        all.truncate(k);
-        all
-    }
-
-    #[test]
-    fn rows_that_nobody_asks_for_shrink_and_are_found_all_the_same() {
-        let (mut tiers, data) = filled(1000);
-        let learnt: usize = tiers.stats()[1..].iter().map(|s| s.bytes).sum();
-        let full: usize = tiers.stats().iter().map(|s| s.bytes).sum();
-        for _ in 0..5 {
-            for slot in 0..50 {
-                tiers.search(&data, data.row(slot * 3), 10, 4);
-            }
-            tiers.advance_epoch();
-            while tiers.migrate(&data, 100).unwrap().left > 0 {}
-        }
-        let stats = tiers.stats();
-        assert!(
-            stats.iter().all(|s| s.rows <= 1000)
-                && stats.iter().map(|s| s.rows).sum::<usize>() == 1000
-        );
-        assert!(stats[4].rows > 300 && stats[0].rows > 50, "{stats:?}");
-        let now: usize = stats.iter().map(|s| s.bytes).sum();
-        // Without what was learnt, which a set as small as this one is not worth.
-        assert!((now - learnt) * 10 < (full - learnt) * 7, "{now} of {full}, {learnt} learnt");
-        let (mut hit, mut all) = (0, 0);
-        for slot in (0..1000).step_by(40) {
-            let q: Vec<f32> = data.row(slot).iter().map(|v| v + 0.02).collect();
-            let (found, truth) = (tiers.search(&data, &q, 10, 10), exact(&data, &q, 10));
-            assert_eq!(found.len(), 10);
-            for f in &found {
-                let d =
-                    exact(&AlignedRows::from_packed(data.row(f.1 as usize), 16).unwrap(), &q, 1)[0];
-                assert!((f.0 - d).abs() <= 1e-4 * (1.0 + d), "exactly ranked");
-            }
-            hit += found.iter().filter(|f| f.0 <= truth[9] * 1.0001).count();
-            all += 10;
-        }
-        assert!(hit as f64 / f64::from(all) >= 0.95, "{hit} of {all}");
-    }
-
-    #[test]
-    fn the_budget_is_kept() {
-        let (mut tiers, data) = filled(300);
-        tiers.advance_epoch();
-        assert_eq!(tiers.migrate(&data, 40).unwrap(), Migration { moved: 40, left: 260 });
-        assert_eq!(tiers.stats()[4].rows, 40);
-        assert_eq!(tiers.migrate(&data, 0).unwrap().moved, 0);
-        let found = tiers.search(&data, data.row(299), 300, 1);
-        assert_eq!(found.len(), 300);
-    }
-
-    #[test]
-    fn what_cannot_be_tiered_is_refused() {
-        let data = rows(300, 16);
-        assert!(TieredRows::train(&data, Metric::L1, TierOptions::default(), 1).is_err());
-        let options = TierOptions { hysteresis: 1.0, ..TierOptions::default() };
-        assert!(TieredRows::train(&data, Metric::L2, options, 1).is_err());
-    }
-}
+mod tests;

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 pub(crate) const HELP: &str = "\
-cargo xtask test [--lane native|aarch64|wasm|asan|all] [ARGS]
+cargo xtask test [--lane native|aarch64|wasm|asan|loom|all] [ARGS]
 
 Runs the tests of a lane, then prints per op which variants ran, and which did not and why. ARGS go to `cargo test`
 as they are; with any, the lane is a part of itself and its coverage is not checked.
@@ -17,6 +17,7 @@ as they are; with any, the lane is a part of itself and its coverage is not chec
   aarch64   the kernels on two emulated CPUs, cortex-a72 and max, under qemu
   wasm      the kernels and the engine in node's WASI, with and without simd128
   asan      the kernels under AddressSanitizer, on a nightly toolchain
+  loom      models of what threads of the engine share: every order in which they can meet
   all       each of them; one that cannot run here is reported, and the exit code is then 6
 
 Examples
@@ -108,6 +109,7 @@ const LANES: &[Lane] = &[
         ],
         run: asan,
     },
+    Lane { name: "loom", needs: &[], run: loom },
 ];
 
 pub(crate) fn run(args: Vec<OsString>) -> Outcome {
@@ -174,7 +176,7 @@ fn parse(args: Vec<OsString>) -> Result<(Vec<&'static str>, Vec<OsString>), Stop
                 LANES.iter().map(|l| l.name).filter(|l| name == "all" || name == *l).collect();
             if known.is_empty() {
                 return Err(Stop::usage(format!(
-                    "no lane `{name}`; there are native, aarch64, wasm, asan and all"
+                    "no lane `{name}`; there are native, aarch64, wasm, asan, loom and all"
                 )));
             }
             asked.extend(known);
@@ -313,6 +315,14 @@ fn asan(args: &[OsString]) -> Outcome {
     test.env_remove("CARGO").env_remove("RUSTC").env_remove("RUSTUP_TOOLCHAIN");
     test.env("RUSTFLAGS", "-Zsanitizer=address");
     covered("asan", &mut test, args)
+}
+
+/// Without features: nothing that is modelled needs one, and rayon's threads are none of loom's.
+fn loom(args: &[OsString]) -> Outcome {
+    let mut test = shell::cargo();
+    test.args(["test", "--package", "annvil", "--no-default-features", "--profile", "quick"]);
+    test.args(["--lib", "--manifest-path"]).arg(manifest()).arg("loom_models");
+    tested(test.args(args).env("RUSTFLAGS", "--cfg loom"))
 }
 
 fn kernels(target: &str, features: &str) -> Command {

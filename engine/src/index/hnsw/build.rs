@@ -19,6 +19,8 @@ use super::links::MAX_LAYER;
 use super::options::HnswError;
 use super::scratch::Scratch;
 use super::select::Selector;
+#[cfg(feature = "parallel")]
+use crate::mem::{BatchProcessor, Full};
 use crate::order::key;
 use crate::scorer::Scorer;
 
@@ -95,24 +97,26 @@ impl Crew<'_> {
                 while workers.len() < threads {
                     workers.push(W::default());
                 }
-                // Small pieces, dealt to workers in turn, would need a queue; a worker takes from a
-                // shared count instead.
-                let next = std::sync::atomic::AtomicUsize::new(0);
+                // Rows differ in the work they are: small pieces, and whoever is free takes the next.
                 let piece = items.len().div_ceil(threads * 8).max(1);
-                let mut parts: Vec<(usize, Vec<R>)> = pool.install(|| {
-                    let drain = |worker: &mut W| {
-                        let mut done = Vec::new();
-                        loop {
-                            let at = next.fetch_add(piece, std::sync::atomic::Ordering::Relaxed);
-                            if at >= items.len() {
-                                return done;
-                            }
-                            let end = (at + piece).min(items.len());
-                            done.push((at, items[at..end].iter().map(|i| f(worker, i)).collect()));
+                let pieces = BatchProcessor::new(threads * 8);
+                let work = |worker: &mut W, (at, items): (usize, &[T])| {
+                    pieces.submit_result((at, items.iter().map(|i| f(worker, i)).collect()));
+                };
+                for piece in items.chunks(piece).enumerate() {
+                    // There is room for all; and if not, somebody is here to do it.
+                    if let Err(Full(piece)) = pieces.submit(piece) {
+                        work(&mut workers[0], piece);
+                    }
+                }
+                pool.install(|| {
+                    workers[..threads].par_iter_mut().with_max_len(1).for_each(|worker| {
+                        while let Some(piece) = pieces.try_get_work() {
+                            work(worker, piece);
                         }
-                    };
-                    workers[..threads].par_iter_mut().with_max_len(1).flat_map_iter(drain).collect()
+                    });
                 });
+                let mut parts: Vec<(usize, Vec<R>)> = pieces.collect_results();
                 parts.sort_unstable_by_key(|(at, _)| *at);
                 parts.into_iter().flat_map(|(_, part)| part).collect()
             }
