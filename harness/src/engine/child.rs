@@ -99,7 +99,7 @@ impl ChildPlan {
         let before = resident_bytes();
         let mut timer = BuildTimer::default();
         let built = contestant
-            .build(&base, &BuildPlan { seed, pool: pool.as_ref() }, &mut timer)
+            .build(&base, &BuildPlan { seed, pool: pool.as_ref(), attribute: None }, &mut timer)
             .map_err(|e| EngineError::contestant(&self.contestant, "build", e))?;
         let resident = before.zip(resident_bytes()).map(|(b, now)| now.saturating_sub(b));
         drop(built);

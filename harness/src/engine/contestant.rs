@@ -51,6 +51,8 @@ pub struct BuildPlan<'a> {
     pub seed: u64,
     /// Threads to build on; the calling one alone where there is none.
     pub pool: Option<&'a ThreadPool>,
+    /// A number below 1 for each row, for those that filter by metadata.
+    pub attribute: Option<&'a [f64]>,
 }
 
 /// What a search did, where the index counts it.
@@ -78,8 +80,13 @@ pub trait Contestant {
     /// Its name in records: library, encoding.
     fn name(&self) -> &'static str;
 
-    /// Whether it is this project's own.
+    /// Whether it is one of this project's that ratios are given for.
     fn is_ours(&self) -> bool {
+        false
+    }
+
+    /// Whether it has to be built with an attribute to be asked with a filter.
+    fn filters_by_metadata(&self) -> bool {
         false
     }
 

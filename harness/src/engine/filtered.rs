@@ -33,11 +33,16 @@ pub(super) struct Rows<'a> {
     pub(super) seed: u64,
 }
 
-/// The filters of a set: every row draws a number once, and a filter takes those below its share, so
-/// a narrower filter takes a part of a wider one.
-pub(super) fn filters(rows: usize, seed: u64) -> Vec<Filter> {
+/// What filters ask about: every row draws a number below 1 once.
+pub(super) fn attribute(rows: usize, seed: u64) -> Vec<f64> {
     let mut rng = Rng::new(derive_seed(seed, 0xf1_17e2));
-    let drawn: Vec<f64> = (0..rows).map(|_| rng.uniform()).collect();
+    (0..rows).map(|_| rng.uniform()).collect()
+}
+
+/// The filters of a set: each takes the rows whose number is below its share, so a narrower filter
+/// takes a part of a wider one.
+pub(super) fn filters(rows: usize, seed: u64) -> Vec<Filter> {
+    let drawn = attribute(rows, seed);
     let make = |pct: &f64| {
         let mask: Vec<bool> = drawn.iter().map(|x| *x < pct / 100.0).collect();
         let slots = (0..rows as u32).filter(|i| mask[*i as usize]).collect();

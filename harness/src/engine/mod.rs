@@ -13,6 +13,7 @@ pub mod clock;
 pub mod contestant;
 mod filtered;
 mod ours;
+mod ours_db;
 pub mod pareto;
 mod record;
 mod rivals;
@@ -93,7 +94,9 @@ impl EnginePlan {
 /// Every contestant of this build of the program.
 fn contestants(full: bool) -> Vec<Box<dyn Contestant>> {
     let mut list = ours::all(full);
+    list.extend(ours_db::all(full));
     list.extend(rivals::all());
+    list.push(ours_db::flat());
     list
 }
 
@@ -256,6 +259,7 @@ pub fn run_set(
             };
             latency(set, &mut players, &searched, queries.view(), &mut out.engine, watch)?;
             watch.begin(&format!("{}: filtered searches", set.name()));
+            with_attribute(&mut players, rows.base, plan, pool)?;
             out.engine.filtered = filtered::run(&mut players, &rows, watch)?;
             out.not_run.extend(players.iter().filter_map(|p| {
                 let why = p.index.no_filter()?.to_owned();
@@ -295,7 +299,8 @@ fn enter(
         watch.begin(&format!("{}: {name}, build {build}", set.name()));
         let mut timer = BuildTimer::default();
         let seed = derive_seed(plan.seed, build as u64);
-        let built = contestant.build(rows, &BuildPlan { seed, pool: None }, &mut timer);
+        let built =
+            contestant.build(rows, &BuildPlan { seed, pool: None, attribute: None }, &mut timer);
         watch.done(name);
         let index = match built {
             Ok(index) => index,
@@ -331,6 +336,27 @@ fn enter(
     players.sort_by_key(|p| place(p.name));
     out.engine.build.sort_by_key(|b| (place(&b.contestant), b.build));
     Ok(true)
+}
+
+/// Builds those that filter by metadata again, with the attribute that filters ask about.
+fn with_attribute(
+    players: &mut [Player],
+    rows: &AlignedRows,
+    plan: &EnginePlan,
+    pool: &ThreadPool,
+) -> Result<(), EngineError> {
+    let values = filtered::attribute(rows.len(), plan.seed);
+    let contestants = plan.contestants();
+    for player in players {
+        let again = contestants.iter().find(|c| c.name() == player.name && c.filters_by_metadata());
+        let Some(again) = again else { continue };
+        let seed = derive_seed(plan.seed, 0);
+        let how = BuildPlan { seed, pool: Some(pool), attribute: Some(&values) };
+        player.index = again
+            .build(rows, &how, &mut BuildTimer::default())
+            .map_err(|e| EngineError::contestant(player.name, "build with metadata", e))?;
+    }
+    Ok(())
 }
 
 /// Waiting times of all contestants at the setting that finds 0.95, pass by pass.

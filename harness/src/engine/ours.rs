@@ -14,6 +14,9 @@ fn options(plan: &BuildPlan<'_>) -> HnswOptions {
     HnswOptions { m: M, ef_construction: EF_CONSTRUCTION, seed: plan.seed }
 }
 
+/// The name of the plain graph.
+pub(super) const PLAIN: &str = "annvil f32";
+
 /// The graph over rows as they are, through the public index.
 pub(super) struct Plain;
 
@@ -52,9 +55,19 @@ pub(super) fn all(full: bool) -> Vec<Box<dyn Contestant>> {
     list
 }
 
+/// Every `ef` with every number of candidates that it can give, as multiples of `k`.
+pub(super) fn with_reranks(k: usize, efs: &[usize], factors: &[usize]) -> Vec<Setting> {
+    let reranks = |ef: usize| {
+        let mut list: Vec<usize> = factors.iter().map(|f| (f * k).min(ef)).collect();
+        list.dedup();
+        list.into_iter().map(move |rerank| Setting { ef, rerank })
+    };
+    efs.iter().filter(|ef| **ef >= k).flat_map(|ef| reranks(*ef)).collect()
+}
+
 impl Contestant for Plain {
     fn name(&self) -> &'static str {
-        "annvil f32"
+        PLAIN
     }
 
     fn is_ours(&self) -> bool {
@@ -143,13 +156,7 @@ impl Contestant for Coded {
     }
 
     fn settings(&self, k: usize, efs: &[usize]) -> Vec<Setting> {
-        let reranks = |ef: usize| {
-            // More candidates than the search holds cannot be compared again.
-            let mut list: Vec<usize> = self.reranks.iter().map(|f| (f * k).min(ef)).collect();
-            list.dedup();
-            list.into_iter().map(move |rerank| Setting { ef, rerank })
-        };
-        efs.iter().filter(|ef| **ef >= k).flat_map(|ef| reranks(*ef)).collect()
+        with_reranks(k, efs, self.reranks)
     }
 
     fn build(

@@ -56,7 +56,9 @@ pub(super) fn searches(dataset: &str, builds: &[Vec<Searched>], engine: &mut Eng
             engine.at_recall.push(at(dataset, builds, name, target));
         }
         for (ours, _) in names.iter().filter(|n| n.1) {
-            for (rival, _) in names.iter().filter(|n| n.0 != *ours) {
+            // Ours among each other: against the plain graph only.
+            let compared = |n: &&(&str, bool)| n.0 != *ours && (!n.1 || n.0 == super::ours::PLAIN);
+            for (rival, _) in names.iter().filter(compared) {
                 engine.ratios.extend(ratio(dataset, builds, (ours, rival), target));
             }
         }

@@ -278,7 +278,6 @@ fn workloads() -> Vec<Workload> {
 
 /// Two contestants over one set.
 pub(crate) fn engine() -> Engine {
-    let dataset = || "digits".to_owned();
     let mut all = Engine {
         k: 10,
         m: 16,
@@ -288,66 +287,10 @@ pub(crate) fn engine() -> Engine {
         clock: "thread CPU".into(),
         ..Engine::default()
     };
-    for (name, factor) in [("annvil f32", 1.0), ("other f32", 2.5)] {
-        for (i, ef) in [10, 20, 40, 80].into_iter().enumerate() {
-            all.points.push(EnginePoint {
-                dataset: dataset(),
-                contestant: name.into(),
-                build: 0,
-                ef,
-                rerank: 0,
-                recall: 1.0 - 0.1 / (1 << (2 * i)) as f64,
-                us: factor * ef as f64,
-                hops: (factor == 1.0).then_some(1.2 * ef as f64),
-                scored: (factor == 1.0).then_some(11.0 * ef as f64),
-            });
-        }
-        for target in [0.9, 0.95, 0.99] {
-            all.at_recall.push(EngineAt {
-                dataset: dataset(),
-                contestant: name.into(),
-                target,
-                qps: Some(1e6 / factor / 15.0),
-                bracketed: target > 0.9,
-            });
-        }
-        all.build.push(EngineBuild {
-            dataset: dataset(),
-            contestant: name.into(),
-            build: 0,
-            rows: 1_697,
-            cpu_s: Some(0.2 * factor),
-            wall_2_s: Some(0.11 * factor),
-            cpu_2_s: Some(0.21 * factor),
-            resident_per_row: Some(420.0 * factor),
-            held_per_row: Some(400.0),
-        });
-        all.filtered.push(EngineFiltered {
-            dataset: dataset(),
-            contestant: name.into(),
-            match_pct: 10.0,
-            matches: 170,
-            ef: 20,
-            rerank: 0,
-            recall: 0.97,
-            us: 12.0 * factor,
-            to_scan: 1.1 * factor,
-            to_scan_lo: Some(factor),
-            to_scan_hi: Some(1.2 * factor),
-        });
-        all.latency.push(EngineLatency {
-            dataset: dataset(),
-            contestant: name.into(),
-            ef: 20,
-            rerank: 0,
-            recall: 0.97,
-            p50_us: 20.0 * factor,
-            p99_us: 31.0 * factor,
-            samples: 300,
-        });
-    }
+    contestant(&mut all, "annvil f32", 1.0);
+    contestant(&mut all, "other f32", 2.5);
     all.ratios.push(EngineRatio {
-        dataset: dataset(),
+        dataset: "digits".into(),
         contestant: "annvil f32".into(),
         rival: "other f32".into(),
         target: 0.95,
@@ -359,4 +302,65 @@ pub(crate) fn engine() -> Engine {
         bracketed: true,
     });
     all
+}
+
+/// The rows of one that takes `factor` times as long.
+fn contestant(all: &mut Engine, name: &str, factor: f64) {
+    let (dataset, contestant) = ("digits".to_owned(), name.to_owned());
+    for (i, ef) in [10, 20, 40, 80].into_iter().enumerate() {
+        all.points.push(EnginePoint {
+            dataset: dataset.clone(),
+            contestant: contestant.clone(),
+            build: 0,
+            ef,
+            rerank: 0,
+            recall: 1.0 - 0.1 / (1 << (2 * i)) as f64,
+            us: factor * ef as f64,
+            hops: (factor == 1.0).then_some(1.2 * ef as f64),
+            scored: (factor == 1.0).then_some(11.0 * ef as f64),
+        });
+    }
+    for target in [0.9, 0.95, 0.99] {
+        all.at_recall.push(EngineAt {
+            dataset: dataset.clone(),
+            contestant: contestant.clone(),
+            target,
+            qps: Some(1e6 / factor / 15.0),
+            bracketed: target > 0.9,
+        });
+    }
+    all.build.push(EngineBuild {
+        dataset: dataset.clone(),
+        contestant: contestant.clone(),
+        build: 0,
+        rows: 1_697,
+        cpu_s: Some(0.2 * factor),
+        wall_2_s: Some(0.11 * factor),
+        cpu_2_s: Some(0.21 * factor),
+        resident_per_row: Some(420.0 * factor),
+        held_per_row: Some(400.0),
+    });
+    all.filtered.push(EngineFiltered {
+        dataset: dataset.clone(),
+        contestant: contestant.clone(),
+        match_pct: 10.0,
+        matches: 170,
+        ef: 20,
+        rerank: 0,
+        recall: 0.97,
+        us: 12.0 * factor,
+        to_scan: 1.1 * factor,
+        to_scan_lo: Some(factor),
+        to_scan_hi: Some(1.2 * factor),
+    });
+    all.latency.push(EngineLatency {
+        dataset,
+        contestant,
+        ef: 20,
+        rerank: 0,
+        recall: 0.97,
+        p50_us: 20.0 * factor,
+        p99_us: 31.0 * factor,
+        samples: 300,
+    });
 }

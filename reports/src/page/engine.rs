@@ -103,7 +103,11 @@ fn set(engine: &Engine, d: &Dataset, index: usize) -> Result<SetView, ChartError
     })
 }
 
-/// The fronts of the first build; where there are too many, the others all and the fastest of ours.
+/// Most lines of ours in a drawing.
+const OURS_DRAWN: usize = 4;
+
+/// The fronts of the first build; where there are too many, the fastest of ours and the first of the
+/// others.
 fn curves(engine: &Engine, dataset: &str) -> (Vec<Curve>, String) {
     let names = contestants(engine, dataset);
     let is_ours =
@@ -113,12 +117,13 @@ fn curves(engine: &Engine, dataset: &str) -> (Vec<Curve>, String) {
         let here = engine.at_recall.iter().filter(|a| a.dataset == dataset && a.contestant == name);
         here.filter_map(|a| a.qps).fold(0.0, f64::max)
     };
-    let room = MAX_SERIES.saturating_sub(others.len());
     // The first is the plain one, and always drawn.
     if ours.len() > 1 {
         ours[1..].sort_by(|a, b| rate(b).total_cmp(&rate(a)));
     }
-    let left_out = ours.split_off(room.min(ours.len()));
+    let mut left_out = ours.split_off(OURS_DRAWN.min(ours.len()));
+    let mut others = others;
+    left_out.extend(others.split_off(MAX_SERIES.saturating_sub(ours.len()).min(others.len())));
     let curve = |name: &str| {
         let mut points: Vec<(f64, f64)> = engine
             .points

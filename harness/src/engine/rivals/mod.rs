@@ -16,7 +16,8 @@ pub(super) fn all() -> Vec<Box<dyn Contestant>> {
         Box::new(hnsw_rs::HnswRs),
         Box::new(usearch::Usearch),
         Box::new(ruvector::Index),
-        Box::new(ruvector::Database),
+        Box::new(ruvector::Database { in_memory: false }),
+        Box::new(ruvector::Database { in_memory: true }),
     ]
 }
 

@@ -1,6 +1,10 @@
-//! The crate `ruvector-core` 2.4: its index alone, and its database over its memory store.
+//! The crate `ruvector-core` 2.4: its index alone, and its database over a file, as it is by default,
+//! or over its memory store.
 //!
 //! Neither takes a seed: layers come from a fixed one. Both name rows by strings.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use annvil::AlignedRows;
 use rayon::ThreadPoolBuilder;
@@ -107,11 +111,36 @@ const NO_FILTER: &str = "its index has no filtered search";
 const FILTER_AFTER: &str =
     "its database drops what does not match from the k rows that it has found";
 
-pub(super) struct Database;
+/// Its database.
+pub(super) struct Database {
+    /// Over its memory store; else over a file.
+    pub(super) in_memory: bool,
+}
+
+/// A folder of this process that is removed at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Result<Self, Cause> {
+        static SERIAL: AtomicU64 = AtomicU64::new(0);
+        let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+        let name = format!("annvil-rival-{}-{serial}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // A leftover in the temporary folder is harmless.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
 
 impl Contestant for Database {
     fn name(&self) -> &'static str {
-        "ruvector database"
+        if self.in_memory { "ruvector database, memory" } else { "ruvector database" }
     }
 
     fn build(
@@ -129,10 +158,15 @@ impl Contestant for Database {
         for from in (0..base.len()).step_by(BATCH) {
             batches.push((from..(from + BATCH).min(base.len())).map(entry).collect());
         }
+        let folder = Folder::new()?;
+        let storage_path = match self.in_memory {
+            true => "memory://".to_owned(),
+            false => folder.0.join("db.redb").display().to_string(),
+        };
         let options = DbOptions {
             dimensions: base.dim(),
             distance_metric: DistanceMetric::Euclidean,
-            storage_path: "memory://".to_owned(),
+            storage_path,
             hnsw_config: Some(config(base.len())),
             quantization: None,
         };
@@ -145,13 +179,15 @@ impl Contestant for Database {
                 Ok::<_, ruvector_core::RuvectorError>(db)
             })
         })??;
-        Ok(Box::new(BuiltDatabase { db, found: Vec::new() }))
+        Ok(Box::new(BuiltDatabase { db, found: Vec::new(), _folder: folder }))
     }
 }
 
 struct BuiltDatabase {
     db: VectorDB,
     found: Vec<SearchResult>,
+    /// Dropped after the database.
+    _folder: Folder,
 }
 
 impl Built for BuiltDatabase {

@@ -95,7 +95,9 @@ impl Built for Index {
     }
 
     fn bytes(&self) -> Option<usize> {
+        // Less what it has only reserved: it takes memory in large steps.
         let m = self.index.memory_stats();
-        Some(m.graph_allocated + m.vectors_allocated)
+        let reserved = m.graph_reserved + m.vectors_reserved;
+        Some((m.graph_allocated + m.vectors_allocated).saturating_sub(reserved))
     }
 }

@@ -14,7 +14,7 @@ pub(crate) const ARROWS: &[(&str, &str, &[&str])] = &[
 ];
 
 /// Dependencies that compile C: a crate may offer them as an option, and the engine's tree never holds them.
-pub(crate) const C_DEPENDENCIES: &[&str] = &["simsimd"];
+pub(crate) const C_DEPENDENCIES: &[&str] = &["simsimd", "numkong", "usearch"];
 
 /// Where `unsafe` may stand. Everywhere else the compiler denies it, and nobody may allow it.
 pub(crate) const UNSAFE: &[&str] = &[
