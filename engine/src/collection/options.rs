@@ -181,10 +181,10 @@ impl CollectionBuilder {
         let index = match self.index {
             IndexKind::Flat => Index::Flat,
             #[cfg(feature = "hnsw")]
-            IndexKind::Hnsw(options) => Index::Hnsw(crate::Graph::new(HnswOptions {
+            IndexKind::Hnsw(options) => Index::Hnsw(Box::new(crate::Graph::new(HnswOptions {
                 seed: options.seed ^ self.seed,
                 ..options
-            })?),
+            })?)),
             #[cfg(feature = "hnsw_rs")]
             IndexKind::HnswRs(_) if self.encoding != Encoding::F32 => {
                 return Err(CollectionError::HnswRsEncoding { encoding: self.encoding });

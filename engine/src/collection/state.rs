@@ -18,7 +18,7 @@ const MAX_ROWS: usize = (1 << 31) - 1;
 pub(super) enum Index {
     Flat,
     #[cfg(feature = "hnsw")]
-    Hnsw(crate::Graph),
+    Hnsw(Box<crate::Graph>),
     #[cfg(feature = "hnsw_rs")]
     HnswRs(crate::index::hnsw_rs::HnswRs),
 }

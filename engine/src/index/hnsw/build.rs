@@ -16,7 +16,7 @@
 use super::MAX_ROWS;
 use super::graph::{Entry, Graph};
 use super::links::MAX_LAYER;
-use super::options::HnswError;
+use super::options::{HnswError, HnswOptions};
 use super::scratch::Scratch;
 use super::select::Selector;
 #[cfg(feature = "parallel")]
@@ -156,9 +156,9 @@ impl Graph {
         if rows > MAX_ROWS {
             return Err(HnswError::TooManyRows { rows });
         }
-        let from = self.len();
-        let layers: Vec<u8> = (from..rows).map(|slot| self.draw_layer(slot as u32)).collect();
-        self.links.reserve(&layers)?;
+        let Self { options, links, .. } = self;
+        let layers = (links.len()..rows).map(|slot| draw_layer(options, slot as u32));
+        links.reserve(layers)?;
         let more = rows.saturating_sub(self.referred.len());
         self.referred.try_reserve(more).map_err(|_| HnswError::Memory { rows })
     }
@@ -171,7 +171,8 @@ impl Graph {
         if to <= from {
             return Ok(());
         }
-        let layers: Vec<u8> = (from..to).map(|slot| self.draw_layer(slot as u32)).collect();
+        let layer = |slot| draw_layer(&self.options, slot as u32);
+        let layers: Vec<u8> = (from..to).map(layer).collect();
         self.reserve(to)?;
         self.links.extend(&layers)?;
         self.referred.resize(to, 0);
@@ -179,7 +180,8 @@ impl Graph {
         let mut order: Vec<u32> = (from as u32..to as u32).collect();
         // By a hash of the slot: the same whatever the batch it came in.
         order.sort_unstable_by_key(|&slot| mix(self.options.seed ^ 0x5eed, slot));
-        let mut workers: Vec<Worker<S::Query>> = Vec::new();
+        let scratch = std::mem::take(&mut self.spare);
+        let mut workers = vec![Worker::<S::Query> { scratch, ..Worker::default() }];
         let mut done = 0;
         while done < order.len() {
             let linked = from + done;
@@ -190,14 +192,11 @@ impl Graph {
         if order.len() >= REPAIR_FROM {
             self.repair(rows, &mut workers);
         }
+        // Marks for every row are too much to be made anew for each of many small batches.
+        if order.len() < to / SHARE {
+            self.spare = workers.swap_remove(0).scratch;
+        }
         Ok(())
-    }
-
-    /// The highest layer of a row: geometric with the ratio 1 / m, from a hash of its slot.
-    fn draw_layer(&self, slot: u32) -> u8 {
-        let uniform = ((mix(self.options.seed, slot) >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
-        let layer = -uniform.ln() / (self.options.m as f64).ln();
-        layer.min(f64::from(MAX_LAYER)) as u8
     }
 
     /// Links one batch.
@@ -398,6 +397,13 @@ impl Graph {
         }
         count
     }
+}
+
+/// The highest layer of a row: geometric with the ratio 1 / m, from a hash of its slot.
+fn draw_layer(options: &HnswOptions, slot: u32) -> u8 {
+    let uniform = ((mix(options.seed, slot) >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
+    let layer = -uniform.ln() / (options.m as f64).ln();
+    layer.min(f64::from(MAX_LAYER)) as u8
 }
 
 /// A number for a slot that looks drawn: SplitMix64's finaliser (Steele, Lea and Flood, 2014).

@@ -26,6 +26,8 @@ pub struct Graph {
     pub(super) entry: Option<Entry>,
     /// How many links of layer 0 lead to each node: the last one is never taken away.
     pub(super) referred: Vec<u32>,
+    /// Buffers of the last small batch, for the next.
+    pub(super) spare: Scratch,
 }
 
 impl Graph {
@@ -36,7 +38,7 @@ impl Graph {
     pub fn new(options: HnswOptions) -> Result<Self, HnswError> {
         options.check()?;
         let links = Links::new(options.m);
-        Ok(Self { options, links, entry: None, referred: Vec::new() })
+        Ok(Self { options, links, entry: None, referred: Vec::new(), spare: Scratch::default() })
     }
 
     /// How it is built.
@@ -57,10 +59,10 @@ impl Graph {
         self.len() == 0
     }
 
-    /// Bytes that the links take, reserves included.
+    /// Bytes that the links take, reserves and buffers for more of them included.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.links.bytes() + self.referred.capacity() * size_of::<u32>()
+        self.links.bytes() + self.referred.capacity() * size_of::<u32>() + self.spare.bytes()
     }
 
     /// The slots that a node is linked with on a layer, nearest first as far as the builder knew.
@@ -135,7 +137,8 @@ impl Graph {
             }
         }
         while let Some(std::cmp::Reverse(nearest)) = frontier.pop() {
-            if pool.bound().is_some_and(|bound| rank_of(nearest) > bound) {
+            // Order is by rank, then slot, here too: on a plateau of equal ranks the way goes on.
+            if !pool.reaches(rank_of(nearest), nearest as u32) {
                 break;
             }
             slots.clear();
@@ -145,7 +148,7 @@ impl Graph {
             (*hops, *scored) = (*hops + 1, *scored + slots.len());
             for (&slot, &rank) in slots.iter().zip(ranks.iter()) {
                 // As in the walk without a filter: only what could still be returned is followed.
-                if pool.bound().is_none_or(|bound| rank < bound) {
+                if pool.reaches(rank, slot) {
                     frontier.push(std::cmp::Reverse(key(rank, slot)));
                     if accept(slot) {
                         pool.insert(rank, slot);
@@ -180,7 +183,8 @@ impl Graph {
                 (*hops, *scored) = (*hops + 1, *scored + slots.len());
                 let nearest = slots.iter().zip(ranks.iter()).map(|(&s, &r)| key(r, s)).min();
                 match nearest {
-                    Some(near) if near < key(best.0, best.1) && rank_of(near) < best.0 => {
+                    // A nearer rank, not only a lower slot: equal rows would be walked in circles of no use.
+                    Some(near) if near >> 32 < key(best.0, best.1) >> 32 => {
                         best = (rank_of(near), near as u32);
                     }
                     _ => break,

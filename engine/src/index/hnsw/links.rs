@@ -13,6 +13,9 @@ use super::options::HnswError;
 pub(super) const NONE: u32 = u32::MAX;
 /// Places of a cache line.
 const LINE: usize = 16;
+/// Links grow by this part of themselves at least: rows that come in small batches must not move all
+/// links each time.
+const GROWTH: usize = 8;
 /// Layers above 0 at most; by chance alone a graph of 2^32 rows and m = 2 would have more.
 pub(super) const MAX_LAYER: u8 = 24;
 
@@ -51,28 +54,32 @@ impl Links {
     }
 
     /// Makes room for nodes of these layers.
-    pub(super) fn reserve(&mut self, layers: &[u8]) -> Result<(), HnswError> {
-        let rows = self.len() + layers.len();
+    pub(super) fn reserve(
+        &mut self,
+        layers: impl ExactSizeIterator<Item = u8>,
+    ) -> Result<(), HnswError> {
+        let more = layers.len();
+        let rows = self.len().saturating_add(more);
         let memory = |_| HnswError::Memory { rows };
-        let upper: usize = layers.iter().map(|&l| usize::from(l) * self.m).sum();
-        if u32::try_from(self.upper.len() + upper).is_err() {
+        // The largest first: what fails, fails before layers are drawn.
+        let lines = more.saturating_mul(self.lines_each());
+        if lines > self.lines.capacity() - self.lines.len() {
+            let lines = lines.max(self.lines.len() / GROWTH);
+            self.lines.try_reserve_exact(lines).map_err(memory)?;
+        }
+        self.layers.try_reserve(more).map_err(memory)?;
+        self.upper_at.try_reserve(more).map_err(memory)?;
+        let places = layers.map(|layer| usize::from(layer) * self.m);
+        let upper = places.fold(0usize, usize::saturating_add);
+        if u32::try_from(self.upper.len().saturating_add(upper)).is_err() {
             return Err(HnswError::Memory { rows });
         }
-        let lines = layers.len() * self.lines_each();
-        // A batch takes what it needs; single rows grow the array by shares.
-        if layers.len() > 1 {
-            self.lines.try_reserve_exact(lines).map_err(memory)?;
-        } else {
-            self.lines.try_reserve(lines).map_err(memory)?;
-        }
-        self.layers.try_reserve(layers.len()).map_err(memory)?;
-        self.upper_at.try_reserve(layers.len()).map_err(memory)?;
         self.upper.try_reserve(upper).map_err(memory)
     }
 
     /// Adds nodes of these layers, without links.
     pub(super) fn extend(&mut self, layers: &[u8]) -> Result<(), HnswError> {
-        self.reserve(layers)?;
+        self.reserve(layers.iter().copied())?;
         let lines = layers.len() * self.lines_each();
         self.lines.resize(self.lines.len() + lines, Line([NONE; LINE]));
         for &layer in layers {

@@ -4,6 +4,7 @@ use super::MAX_ROWS;
 use super::graph::{Entry, Graph};
 use super::links::{Links, MAX_LAYER};
 use super::options::{HnswError, HnswOptions, PartsError};
+use super::scratch::Scratch;
 
 /// A graph as plain numbers. Links are row after row; a row of layer 0 has `2 * m` places, one of an
 /// upper layer `m`, and a free place, behind all links, is `u32::MAX`.
@@ -74,7 +75,7 @@ impl Graph {
         }
         let slot = parts.entry_point;
         let entry = parts.layers.get(slot as usize).map(|&layer| Entry { slot, layer });
-        Ok(Self { options: parts.options, links, entry, referred })
+        Ok(Self { options: parts.options, links, entry, referred, spare: Scratch::default() })
     }
 }
 
@@ -83,9 +84,12 @@ fn check(parts: &GraphParts) -> Result<(), PartsError> {
     if let Some(slot) = parts.layers.iter().position(|&layer| layer > MAX_LAYER) {
         return Err(PartsError::Layer { slot: slot as u32 });
     }
-    let upper: usize = parts.layers.iter().map(|&layer| usize::from(layer) * m).sum();
+    // Saturating: with 32-bit sizes the claim of many layers may exceed any array.
+    let places = parts.layers.iter().map(|&layer| usize::from(layer) * m);
+    let upper = places.fold(0usize, usize::saturating_add);
+    let base = rows.saturating_mul(2 * m);
     for (array, found, expected) in
-        [("base", parts.base.len(), rows * 2 * m), ("upper", parts.upper.len(), upper)]
+        [("base", parts.base.len(), base), ("upper", parts.upper.len(), upper)]
     {
         if found != expected {
             return Err(PartsError::Length { array, found, expected });

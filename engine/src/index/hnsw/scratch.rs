@@ -103,12 +103,12 @@ impl Pool {
         self.entries.iter().map(|&e| (rank_of(e), slot_of(e)))
     }
 
-    /// The rank of the last, if the pool is full.
-    pub(super) fn bound(&self) -> Option<f32> {
-        if self.entries.len() < self.limit {
-            return None;
-        }
-        self.entries.last().map(|&e| rank_of(e))
+    /// Whether a candidate is in the pool, or would be if it were offered.
+    #[inline]
+    pub(super) fn reaches(&self, rank: f32, slot: u32) -> bool {
+        let full = self.entries.len() == self.limit;
+        // The mark of the last does not count.
+        !full || self.entries.last().is_none_or(|&last| entry(rank, slot) <= last | 1)
     }
 }
 
@@ -126,6 +126,13 @@ pub struct Scratch {
 }
 
 impl Scratch {
+    pub(super) fn bytes(&self) -> usize {
+        self.visited.epochs.capacity() * size_of::<u16>()
+            + (self.pool.entries.capacity() + self.frontier.capacity()) * size_of::<u64>()
+            + self.slots.capacity() * size_of::<u32>()
+            + self.ranks.capacity() * size_of::<f32>()
+    }
+
     /// Nodes that were expanded in the last search.
     #[must_use]
     pub fn hops(&self) -> usize {
@@ -153,10 +160,8 @@ mod tests {
         assert_eq!(pool.iter().collect::<Vec<_>>(), [(-2.0, 2), (4.0, 0), (4.0, 4)]);
         assert_eq!((pool.next(), pool.next()), (Some(2), Some(0)));
         pool.insert(1.0, (1 << 31) - 1);
-        assert_eq!(
-            (pool.next(), pool.next(), pool.bound()),
-            (Some((1 << 31) - 1), None, Some(4.0))
-        );
+        assert_eq!((pool.next(), pool.next()), (Some((1 << 31) - 1), None));
+        assert!(pool.reaches(4.0, 0) && !pool.reaches(4.0, 1) && !pool.reaches(f32::NAN, 0));
     }
 
     #[test]

@@ -54,6 +54,7 @@ pub(crate) const UNSAFE: &[&str] = &[
     "engine/src/mem/",
     "engine/src/storage/mmap.rs",
     // A global allocator that counts, in a test of its own.
+    "engine/tests/hnsw_alloc.rs",
     "engine/tests/train_alloc.rs",
     // The same for the whole bench: the findings count blocks.
     "harness/src/findings/alloc.rs",
