@@ -505,7 +505,7 @@ mod tests {
 
     #[test]
     fn owned_rows_are_aligned_and_padded_with_zeros() {
-        let mut rows = AlignedRows::from_packed(&[1.0, 2.0, 3.0, 4.0], 2).unwrap();
+        let mut rows = AlignedRows::from_packed(&[1.0_f32, 2.0, 3.0, 4.0], 2).unwrap();
         rows.push(&[5.0, 6.0]).unwrap();
         rows.row_mut(1)[0] = 9.0;
         assert_eq!(rows.row(1), [9.0, 4.0]);

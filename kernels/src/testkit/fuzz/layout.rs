@@ -151,7 +151,7 @@ fn zeroed(case: &Case) -> Result<(), String> {
         }
         _ => Ok(()),
     };
-    let mut rows = match (AlignedRows::zeroed(len, dim), wanted) {
+    let mut rows = match (AlignedRows::<f32>::zeroed(len, dim), wanted) {
         (Ok(rows), Ok(())) => rows,
         (Err(found), Err(wanted)) if found == wanted => return Ok(()),
         (found, wanted) => return Err(format!("{found:?}, expected {wanted:?}")),
