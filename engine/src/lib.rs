@@ -44,6 +44,8 @@ mod value;
 pub use annvil_kernels::{
     AlignedRows, BindError, Element, FORCE_VAR, Forced, LayoutError, RowsRef,
 };
+#[cfg(feature = "storage")]
+pub use collection::BulkInsert;
 pub use collection::{
     Bytes, Collection, CollectionBuilder, CollectionError, Hit, Id, IndexKind, Originals, Plan,
     Query, Record, Stats,

@@ -51,7 +51,7 @@ fn one_by_one(rows: &F32Rows) -> Graph {
     let mut some =
         scored(AlignedRows::with_capacity(rows.len(), rows.dim()).unwrap(), rows.metric());
     for row in 0..rows.len() {
-        some.push(rows.rows().row(row)).unwrap();
+        some.push(rows.view().row(row)).unwrap();
         graph.extend(&some).unwrap();
     }
     graph
@@ -62,7 +62,7 @@ fn recall(graph: &Graph, rows: &F32Rows, ef: usize, accept: impl Fn(u32) -> bool
     let (mut scratch, mut found, mut query) = (Scratch::default(), Vec::new(), Vec::new());
     let (mut hit, mut all) = (0, 0);
     for row in (0..rows.len()).step_by(23) {
-        let vector: Vec<f32> = rows.rows().row(row).iter().map(|v| v + 0.03).collect();
+        let vector: Vec<f32> = rows.view().row(row).iter().map(|v| v + 0.03).collect();
         rows.prepare(&vector, &mut query);
         let mut ranks = vec![0.0; rows.len()];
         rows.score_range(&query, 0, &mut ranks);
@@ -120,7 +120,7 @@ fn the_living_are_found_behind_all_the_dead() {
     let graph = at_once(&rows);
     let (mut scratch, mut found, mut query) = (Scratch::default(), Vec::new(), Vec::new());
     // The query's whole neighbourhood is dead; what lives is in the farthest cluster given.
-    rows.prepare(rows.rows().row(0), &mut query);
+    rows.prepare(rows.view().row(0), &mut query);
     graph.search_where(&rows, &query, 10, |slot| slot >= 1990, &mut scratch, &mut found);
     let mut slots: Vec<u32> = found.iter().map(|f| f.1).collect();
     slots.sort_unstable();

@@ -9,6 +9,8 @@ use super::id::{Id, MAX_TEXT};
 use crate::HnswError;
 use crate::filter::FilterError;
 use crate::scorer::EncodingError;
+#[cfg(feature = "storage")]
+use crate::storage::StoreError;
 
 /// A collection that cannot be made, changed or asked. Whatever was to be changed is as before.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,6 +85,24 @@ pub enum CollectionError {
     },
     /// Too little memory.
     Memory(LayoutError),
+    /// The store on disk.
+    #[cfg(feature = "storage")]
+    Store(StoreError),
+    /// The crate `hnsw_rs` has no graph that could be stored.
+    #[cfg(all(feature = "storage", feature = "hnsw_rs"))]
+    HnswRsStored,
+    /// A stored option that this version does not know.
+    #[cfg(feature = "storage")]
+    BadParam {
+        /// Which option.
+        name: &'static str,
+        /// What is stored, if anything is.
+        value: Option<String>,
+    },
+    /// A change is on disk, and there was no memory to follow it here: what was there before can be
+    /// searched, and the collection has to be opened anew.
+    #[cfg(feature = "storage")]
+    Behind,
     /// Threads could not be started.
     Threads,
     /// A change broke off inside; what was found before it can still be searched, nothing can be
@@ -136,6 +156,28 @@ impl fmt::Display for CollectionError {
                 write!(f, "hnsw_rs links vectors, not rows of {encoding}; take IndexKind::Hnsw, or f32")
             }
             Self::Memory(e) => e.fmt(f),
+            #[cfg(feature = "storage")]
+            Self::Store(e) => e.fmt(f),
+            #[cfg(all(feature = "storage", feature = "hnsw_rs"))]
+            Self::HnswRsStored => f.write_str(
+                "graphs of hnsw_rs are not stored; take IndexKind::Hnsw for a collection on disk",
+            ),
+            #[cfg(feature = "storage")]
+            Self::BadParam { name, value: Some(value) } => write!(
+                f,
+                "the stored option {name} is {value:?}, which this version does not know; open the \
+                 collection with the version that made it"
+            ),
+            #[cfg(feature = "storage")]
+            Self::BadParam { name, value: None } => write!(
+                f,
+                "the store has no option {name}: it holds no collection, or one of another version"
+            ),
+            #[cfg(feature = "storage")]
+            Self::Behind => f.write_str(
+                "the change is on disk, but there was too little memory to follow it; open the \
+                 collection anew",
+            ),
             Self::Threads => f.write_str("threads could not be started; give a smaller number"),
             Self::Poisoned => f.write_str(
                 "an earlier change broke off inside this collection; searches still work, changes need \
@@ -153,6 +195,8 @@ impl std::error::Error for CollectionError {
             #[cfg(feature = "hnsw")]
             Self::Hnsw(e) => Some(e),
             Self::Memory(e) => Some(e),
+            #[cfg(feature = "storage")]
+            Self::Store(e) => Some(e),
             _ => None,
         }
     }
@@ -175,4 +219,16 @@ from! {
     #[cfg(feature = "hnsw")]
     HnswError => Hnsw;
     LayoutError => Memory;
+}
+
+#[cfg(feature = "storage")]
+impl From<StoreError> for CollectionError {
+    fn from(e: StoreError) -> Self {
+        match e {
+            StoreError::IdExists { id } => Self::IdExists { id },
+            StoreError::IdTwice { id } => Self::IdTwice { id },
+            StoreError::Full { rows } => Self::Full { rows: rows as usize },
+            other => Self::Store(other),
+        }
+    }
 }

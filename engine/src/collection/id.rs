@@ -19,7 +19,7 @@ pub(super) const MAX_TEXT: usize = 65_535;
 
 impl Id {
     /// Whether it may name a row.
-    pub(super) fn is_valid(&self) -> bool {
+    pub(crate) fn is_valid(&self) -> bool {
         match self {
             Self::Number(_) => true,
             Self::Text(text) => (1..=MAX_TEXT).contains(&text.len()),
@@ -96,6 +96,12 @@ impl Ids {
         self.of.push(id);
         let Self { of, slots, hasher } = self;
         slots.insert_unique(hash, slot, |&slot| hasher.hash_one(&of[slot as usize]));
+    }
+
+    /// The next slot is nobody's.
+    #[cfg(feature = "storage")]
+    pub(super) fn push_freed(&mut self) {
+        self.of.push(Id::Number(0));
     }
 
     /// Frees an id; its slot keeps the name for nobody.

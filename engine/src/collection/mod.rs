@@ -1,13 +1,17 @@
-//! Rows with ids and metadata: put in, replaced, deleted, and searched.
+//! Rows with ids and metadata: put in, replaced, deleted, and searched; in memory, or on disk as well.
 
+#[cfg(feature = "storage")]
+mod disk;
 mod error;
 mod id;
 mod options;
 mod search;
 mod state;
 
-use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+#[cfg(feature = "storage")]
+pub use disk::BulkInsert;
 pub use error::CollectionError;
 pub use id::Id;
 pub use options::{CollectionBuilder, IndexKind, Originals};
@@ -44,7 +48,8 @@ impl Record {
     }
 }
 
-/// Vectors with ids and metadata, in memory.
+/// Vectors with ids and metadata: in memory, or, if it was made or opened in a directory, on disk as
+/// well, and then whatever a call acknowledged is there after a crash.
 ///
 /// Any number of threads may search at once, and none waits for another; a change waits for the
 /// searches under way and is seen by all that come after it, whole. A batch is taken in whole or not
@@ -64,8 +69,18 @@ impl Record {
 /// ```
 #[derive(Debug)]
 pub struct Collection {
+    shared: Arc<Shared>,
+    #[cfg(feature = "storage")]
+    disk: Option<Arc<disk::Disk>>,
+}
+
+/// What the threads of a collection share.
+#[derive(Debug)]
+struct Shared {
     options: CollectionBuilder,
     state: RwLock<State>,
+    /// Held by whoever changes rows, and alone by whoever gives them new slots.
+    changes: RwLock<()>,
     /// Buffers of searches that are not under way.
     scratch: Pool<SearchScratch>,
 }
@@ -80,6 +95,9 @@ pub struct Stats {
     pub tombstones: usize,
     /// Whether rows are held in the encoding, which may have to be learnt first.
     pub encoded: bool,
+    /// Slots that the index covers, those of tombstones included. The others are compared one by one
+    /// until it has caught up.
+    pub indexed: usize,
     /// Bytes held.
     pub bytes: Bytes,
 }
@@ -130,19 +148,29 @@ impl Collection {
     }
 
     fn put(&self, records: Vec<Record>, replace: bool) -> Result<(), CollectionError> {
+        let _change = self.shared.change();
+        #[cfg(feature = "storage")]
+        if let Some(disk) = &self.disk {
+            return disk.put(&self.shared, records, replace);
+        }
         let mut state = self.write()?;
-        state.check(&self.options, &records, replace)?;
-        state.insert(&self.options, records, self.pool())
+        state.check(self.options(), &records, replace)?;
+        state.insert(self.options(), records, self.shared.pool())
     }
 
     /// Deletes the rows of these ids; how many there were.
     ///
     /// # Errors
-    /// Only if an earlier change broke off.
+    /// Only if an earlier change broke off, or what writing to disk gives.
     pub fn delete<I: Into<Id>>(
         &self,
         ids: impl IntoIterator<Item = I>,
     ) -> Result<usize, CollectionError> {
+        let _change = self.shared.change();
+        #[cfg(feature = "storage")]
+        if let Some(disk) = &self.disk {
+            return disk.delete(&self.shared, ids.into_iter().map(Into::into));
+        }
         let mut state = self.write()?;
         Ok(ids.into_iter().map(|id| state.delete(&id.into())).filter(|deleted| *deleted).count())
     }
@@ -152,7 +180,7 @@ impl Collection {
         let (state, id) = (self.read(), id.into());
         let slot = state.ids.slot(&id)?;
         let metadata = state.metadata[slot as usize].as_deref().cloned();
-        Some(Record { id, vector: state.vector(slot, self.options.dim), metadata })
+        Some(Record { id, vector: state.vector(slot, self.options().dim), metadata })
     }
 
     /// Whether a row has the id.
@@ -175,7 +203,7 @@ impl Collection {
     /// Elements of a vector.
     #[must_use]
     pub fn dim(&self) -> usize {
-        self.options.dim
+        self.options().dim
     }
 
     /// The ids of all rows, in the order in which they came.
@@ -200,8 +228,8 @@ impl Collection {
     /// # Errors
     /// As [`Collection::search`].
     pub fn explain(&self, query: &Query<'_>) -> Result<(Vec<Hit>, Plan), CollectionError> {
-        let mut scratch = self.scratch.acquire();
-        self.read().search(&self.options, query, &mut scratch)
+        let mut scratch = self.shared.scratch.acquire();
+        self.read().search(self.options(), query, &mut scratch)
     }
 
     /// [`Collection::search`] of each query, in their order, shared by the collection's threads.
@@ -210,7 +238,7 @@ impl Collection {
     /// As [`Collection::search`], the first query at fault.
     pub fn search_batch(&self, queries: &[Query<'_>]) -> Result<Vec<Vec<Hit>>, CollectionError> {
         #[cfg(feature = "parallel")]
-        if let Some(pool) = self.pool() {
+        if let Some(pool) = self.shared.pool() {
             use rayon::prelude::*;
             return pool.install(|| queries.par_iter().map(|q| self.search(q)).collect());
         }
@@ -222,22 +250,36 @@ impl Collection {
     /// # Errors
     /// An encoding that cannot be learnt from these rows, or too little memory.
     pub fn train(&self) -> Result<(), CollectionError> {
-        let mut state = self.write()?;
-        state.encode(&self.options, self.pool())
+        let _change = self.shared.change();
+        self.write()?.encode(self.options(), self.shared.pool())?;
+        #[cfg(feature = "storage")]
+        if let Some(disk) = &self.disk {
+            disk.keep_learnt(&self.shared)?;
+        }
+        Ok(())
     }
 
-    /// Drops what was deleted, and links the others anew. Until it is done the old rows answer.
+    /// Drops what was deleted; the others get new slots, in the same order, and are linked anew. The
+    /// old rows answer meanwhile, and changes wait. On disk the others are written anew, and linked
+    /// by another thread, until when every row is compared.
     ///
     /// # Errors
-    /// Too little memory; the collection is as before.
+    /// Too little memory, or what the disk gives; the collection is as before.
     pub fn compact(&self) -> Result<(), CollectionError> {
-        let empty = self.options.clone().build()?;
-        let fresh = empty.state.into_inner().map_err(|_| CollectionError::Poisoned)?;
-        let mut state = self.write()?;
+        let _alone = self.shared.changes.write().unwrap_or_else(PoisonError::into_inner);
+        let state = self.read();
         if state.live_rows == state.slots() {
             return Ok(());
         }
-        *state = state.compacted(&self.options, fresh, self.pool())?;
+        #[cfg(feature = "storage")]
+        if let Some(disk) = &self.disk {
+            drop(state);
+            return disk.compact(&self.shared);
+        }
+        let empty = self.options().empty()?;
+        let compacted = state.compacted(self.options(), empty, self.shared.pool())?;
+        drop(state);
+        *self.write()? = compacted;
         Ok(())
     }
 
@@ -248,7 +290,9 @@ impl Collection {
         Stats {
             rows: state.live_rows,
             tombstones: state.slots() - state.live_rows,
-            encoded: state.codes.is_some() || self.options.encoding == crate::scorer::Encoding::F32,
+            encoded: state.codes.is_some()
+                || self.options().encoding == crate::scorer::Encoding::F32,
+            indexed: state.indexed(),
             bytes: state.bytes(),
         }
     }
@@ -263,13 +307,48 @@ impl Collection {
         }
     }
 
+    /// How it was made.
+    #[must_use]
+    pub fn options(&self) -> &CollectionBuilder {
+        &self.shared.options
+    }
+
+    fn of(options: CollectionBuilder, state: State) -> Self {
+        let shared = Shared {
+            options,
+            state: RwLock::new(state),
+            changes: RwLock::new(()),
+            scratch: Pool::new(SPARE),
+        };
+        Self {
+            shared: Arc::new(shared),
+            #[cfg(feature = "storage")]
+            disk: None,
+        }
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.shared.read()
+    }
+
+    fn write(&self) -> Result<RwLockWriteGuard<'_, State>, CollectionError> {
+        self.shared.write()
+    }
+}
+
+impl Shared {
     /// Readers go on with what a writer left that broke off: rows are complete before they count.
     fn read(&self) -> RwLockReadGuard<'_, State> {
-        self.state.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn write(&self) -> Result<RwLockWriteGuard<'_, State>, CollectionError> {
         self.state.write().map_err(|_| CollectionError::Poisoned)
+    }
+
+    /// The right to change rows, beside others.
+    fn change(&self) -> RwLockReadGuard<'_, ()> {
+        self.changes.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn pool(&self) -> Crew<'_> {

@@ -1,7 +1,5 @@
 //! How a collection is to be.
 
-use std::sync::RwLock;
-
 use annvil_kernels::{AlignedRows, Forced};
 
 use super::state::{Index, State};
@@ -10,7 +8,6 @@ use super::{Collection, CollectionError};
 use crate::HnswOptions;
 #[cfg(feature = "hnsw_rs")]
 use crate::index::hnsw_rs::HnswRs;
-use crate::mem::Pool;
 use crate::metric::Metric;
 use crate::scorer::{Encoding, F32Rows};
 
@@ -68,6 +65,10 @@ pub struct CollectionBuilder {
     pub(super) pool: Option<std::sync::Arc<rayon::ThreadPool>>,
     #[cfg(feature = "parallel")]
     pub(super) threads: usize,
+    #[cfg(feature = "storage")]
+    pub(super) on_heap: bool,
+    #[cfg(feature = "storage")]
+    pub(super) verify_on_open: bool,
 }
 
 impl CollectionBuilder {
@@ -85,6 +86,10 @@ impl CollectionBuilder {
             pool: None,
             #[cfg(feature = "parallel")]
             threads: 1,
+            #[cfg(feature = "storage")]
+            on_heap: false,
+            #[cfg(feature = "storage")]
+            verify_on_open: true,
         }
     }
 
@@ -154,16 +159,35 @@ impl CollectionBuilder {
         self
     }
 
-    /// An empty collection.
+    /// An empty collection in memory.
     ///
     /// # Errors
     /// A dimension of 0 or beyond memory, a metric that the encoding has no kernels for, options out
     /// of range, or threads that do not start.
-    pub fn build(
-        #[cfg_attr(not(feature = "parallel"), expect(unused_mut, reason = "no pool"))] mut self,
-    ) -> Result<Collection, CollectionError> {
+    pub fn build(self) -> Result<Collection, CollectionError> {
+        let options = self.with_crew()?;
+        let state = options.empty()?;
+        Ok(Collection::of(options, state))
+    }
+
+    /// With the pool that it is to have.
+    #[cfg_attr(
+        not(feature = "parallel"),
+        expect(unused_mut, clippy::unnecessary_wraps, reason = "no pool")
+    )]
+    pub(super) fn with_crew(mut self) -> Result<Self, CollectionError> {
+        #[cfg(feature = "parallel")]
+        if self.pool.is_none() && self.threads > 1 {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads).build();
+            self.pool = Some(std::sync::Arc::new(pool.map_err(|_| CollectionError::Threads)?));
+        }
+        Ok(self)
+    }
+
+    /// What holds no row yet. Whatever would be refused later is refused here.
+    pub(super) fn empty(&self) -> Result<State, CollectionError> {
         let forced = Forced::default();
-        // Whatever would be refused later is refused now; a sample of one row learns anything.
+        // A sample of one row learns anything.
         let probe = AlignedRows::<f32>::zeroed(1, self.dim)?;
         if matches!(self.encoding, Encoding::Binary { .. }) || !self.encoding.learns() {
             self.encoding.train(self.dim, self.metric, probe.view(), 0, &forced)?;
@@ -196,16 +220,6 @@ impl CollectionBuilder {
                 Index::HnswRs(HnswRs::new(options, self.dim, self.metric)?)
             }
         };
-        #[cfg(feature = "parallel")]
-        if self.pool.is_none() && self.threads > 1 {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads).build();
-            self.pool = Some(std::sync::Arc::new(pool.map_err(|_| CollectionError::Threads)?));
-        }
-        let state = State::new(&self, exact, index)?;
-        Ok(Collection {
-            options: self,
-            state: RwLock::new(state),
-            scratch: Pool::new(super::SPARE),
-        })
+        State::new(self, exact, index)
     }
 }

@@ -337,12 +337,19 @@ impl State {
             && !query.exact
         {
             let ef = query.ef_search.max(k).min(self.slots());
-            if wanted.everything() {
+            // Rows that the graph does not know yet are scanned; if they are most, so are all.
+            let behind = rows.len() - graph.len();
+            let known = behind <= rows.len() / 2;
+            if wanted.everything() && known {
                 graph.search(rows, prepared, ef, &mut scratch.graph, &mut scratch.found);
+                if behind > 0 {
+                    let (from, found) = (graph.len(), &mut scratch.found);
+                    exact::add_nearest_from(rows, prepared, ef, &|_| true, from, found);
+                }
                 return Plan::Graph;
             }
             // A walk compares some rows for each of the candidates, and of those a share matches.
-            if matching.saturating_mul(matching) > PER_CANDIDATE * ef * self.slots() {
+            if known && matching.saturating_mul(matching) > PER_CANDIDATE * ef * self.slots() {
                 return Self::walk(graph, rows, prepared, ef, k, wanted, scratch);
             }
         }
@@ -370,6 +377,10 @@ impl State {
     ) -> Plan {
         let SearchScratch { graph: buffers, slots, found, .. } = scratch;
         graph.search_where(rows, prepared, ef, |slot| wanted.accepts(slot), buffers, found);
+        if graph.len() < rows.len() {
+            let accept = |slot| wanted.accepts(slot);
+            exact::add_nearest_from(rows, prepared, ef, &accept, graph.len(), found);
+        }
         if found.len() >= k {
             return Plan::Graph;
         }

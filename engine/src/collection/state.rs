@@ -35,11 +35,30 @@ pub(super) struct State {
     pub(super) exact: Option<F32Rows>,
     pub(super) codes: Option<AnyRows>,
     /// Lengths that vectors had under cosine; empty otherwise.
-    norms: Vec<f32>,
-    norm_sq: Bound<Row<f32>>,
+    pub(super) norms: Vec<f32>,
+    pub(super) norm_sq: Bound<Row<f32>>,
     pub(super) index: Index,
     /// When to try again what could not be learnt.
     train_next: usize,
+    /// Whether somebody else links: rows behind the graph's are scanned meanwhile.
+    #[cfg(feature = "hnsw")]
+    pub(super) catching_up: bool,
+    /// The store's commit that this is as of.
+    #[cfg(feature = "storage")]
+    pub(super) sequence: u64,
+}
+
+/// Rows beyond which linking is not waited for, where it can be left to another thread.
+#[cfg(all(feature = "storage", feature = "hnsw"))]
+pub(super) const AT_ONCE: usize = 1024;
+
+/// What a store took in and a collection has to follow: rows in the order of their slots.
+#[cfg(feature = "storage")]
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    pub(super) names: Vec<(Id, Option<Metadata>)>,
+    /// Lengths of the vectors under cosine; empty otherwise.
+    pub(super) norms: Vec<f32>,
 }
 
 /// Who links rows of a batch.
@@ -80,6 +99,10 @@ impl State {
             norm_sq: norms(options.dim).map_err(EncodingError::from)?,
             index,
             train_next: 0,
+            #[cfg(feature = "hnsw")]
+            catching_up: false,
+            #[cfg(feature = "storage")]
+            sequence: 0,
         })
     }
 
@@ -131,6 +154,7 @@ impl State {
     /// Bytes that a record will take.
     fn cost(&self, options: &CollectionBuilder, record: &Record) -> usize {
         let vector = options.dim.next_multiple_of(16) * size_of::<f32>();
+        let stored = self.exact.as_ref().is_some_and(F32Rows::is_stored);
         let links = match &self.index {
             Index::Flat => 0,
             #[cfg(feature = "hnsw_rs")]
@@ -142,10 +166,11 @@ impl State {
         };
         let metadata = record.metadata.as_ref().map_or(0, metadata_bytes);
         let held = match (&self.codes, &self.exact) {
+            (None, _) if stored => 0,
             (None, _) => vector,
             (Some(codes), exact) => {
                 let each = codes.bytes().div_ceil(codes.len().max(1)).min(vector);
-                each + if exact.is_some() { vector } else { 0 }
+                each + if exact.is_some() && !stored { vector } else { 0 }
             }
         };
         held + links + metadata + record.id.bytes() + size_of::<Id>() + 24
@@ -158,10 +183,31 @@ impl State {
         records: Vec<Record>,
         pool: Crew<'_>,
     ) -> Result<(), CollectionError> {
-        let (from, count) = (self.slots(), records.len());
-        let too_large =
-            annvil_kernels::LayoutError::TooLarge { rows: from + count, dim: options.dim };
+        let from = self.slots();
         // All memory first: then nothing can fail half-way.
+        self.reserve(options, records.len())?;
+        #[cfg(feature = "hnsw")]
+        if let Index::Hnsw(graph) = &mut self.index {
+            graph.reserve(from + records.len())?;
+        }
+        let mut records = records;
+        for record in &mut records {
+            if let Err(e) = self.push(options, &mut record.vector) {
+                self.forget(from);
+                return Err(e);
+            }
+        }
+        self.name(records.into_iter().map(|record| (record.id, record.metadata)));
+        self.train(options, pool)?;
+        self.link(pool)
+    }
+
+    /// Room for so many more rows, but for what the index needs.
+    pub(super) fn reserve(
+        &mut self,
+        options: &CollectionBuilder,
+        count: usize,
+    ) -> Result<(), CollectionError> {
         if let Some(exact) = &mut self.exact {
             reserve(exact, count)?;
         }
@@ -172,35 +218,86 @@ impl State {
             && self.metadata.try_reserve(count).is_ok()
             && self.live.try_reserve(count).is_ok()
             && self.norms.try_reserve(count).is_ok();
-        if !reserved {
-            return Err(too_large.into());
+        if reserved {
+            return Ok(());
         }
-        #[cfg(feature = "hnsw")]
-        if let Index::Hnsw(graph) = &mut self.index {
-            graph.reserve(from + count)?;
-        }
-        let mut records = records;
-        for record in &mut records {
-            if let Err(e) = self.push(options, &mut record.vector) {
-                self.forget(from);
-                return Err(e);
-            }
-        }
+        let (rows, dim) = (self.slots() + count, options.dim);
+        Err(annvil_kernels::LayoutError::TooLarge { rows, dim }.into())
+    }
+
+    /// Names the next slots. Rows whose ids are in use are replaced.
+    fn name(&mut self, names: impl Iterator<Item = (Id, Option<Metadata>)>) {
         let mut replaced = Vec::new();
-        for Record { id, metadata, .. } in records {
-            if let Some(slot) = self.ids.remove(&id) {
-                replaced.push(slot);
-            }
+        for (id, metadata) in names {
+            replaced.extend(self.ids.remove(&id));
             self.ids.push(id);
             self.metadata.push(metadata.map(Box::new));
             self.live.push(true);
+            self.live_rows += 1;
         }
-        self.live_rows += count;
         for slot in replaced {
             self.bury(slot);
         }
+    }
+
+    /// Follows a store that took rows in; `vectors` are all of them, of before too. Whether linking
+    /// them is left to whoever is asked next.
+    #[cfg(feature = "storage")]
+    pub(super) fn follow(
+        &mut self,
+        options: &CollectionBuilder,
+        taken: Taken,
+        vectors: crate::storage::StoredVectors,
+        pool: Crew<'_>,
+    ) -> Result<bool, CollectionError> {
+        let (from, count) = (self.slots(), taken.names.len());
+        if vectors.view().len() != from + count {
+            return Err(CollectionError::Behind);
+        }
+        self.reserve(options, count)?;
+        if let Some(codes) = &mut self.codes {
+            let view = vectors.view();
+            if let Err(e) = (from..from + count).try_for_each(|row| codes.push(view.row(row))) {
+                codes.truncate(from);
+                return Err(e.into());
+            }
+        }
+        if let Some(exact) = &mut self.exact {
+            exact.show(vectors);
+        }
+        self.norms.extend(taken.norms);
+        self.name(taken.names.into_iter());
         self.train(options, pool)?;
-        self.link(pool)
+        Ok(self.link_or_leave(count, pool))
+    }
+
+    /// Links `count` rows, unless they are many: then that is left to another thread, and whether
+    /// one is to be asked is returned. What cannot be linked is scanned.
+    #[cfg(all(feature = "storage", feature = "hnsw"))]
+    pub(super) fn link_or_leave(&mut self, count: usize, pool: Crew<'_>) -> bool {
+        let is_graph = matches!(self.index, Index::Hnsw(_));
+        if is_graph && count > AT_ONCE && !self.catching_up {
+            self.catching_up = true;
+            return true;
+        }
+        // Too little memory for links: the rows are there, and are found without.
+        let _ = self.link(pool);
+        false
+    }
+
+    #[cfg(all(feature = "storage", not(feature = "hnsw")))]
+    #[expect(clippy::unused_self, reason = "there is nothing to link")]
+    pub(super) fn link_or_leave(&mut self, _count: usize, _pool: Crew<'_>) -> bool {
+        false
+    }
+
+    /// Rows that the index covers: all but for a graph that is behind.
+    pub(super) fn indexed(&self) -> usize {
+        match &self.index {
+            #[cfg(feature = "hnsw")]
+            Index::Hnsw(graph) => graph.len(),
+            _ => self.slots(),
+        }
     }
 
     /// The vector alone: into the rows.
@@ -234,7 +331,10 @@ impl State {
 
     /// Links what is not linked yet.
     #[cfg(feature = "hnsw")]
-    fn link(&mut self, pool: Crew<'_>) -> Result<(), CollectionError> {
+    pub(super) fn link(&mut self, pool: Crew<'_>) -> Result<(), CollectionError> {
+        if self.catching_up {
+            return Ok(());
+        }
         #[cfg(feature = "hnsw_rs")]
         if let (Index::HnswRs(graph), Some(exact)) = (&mut self.index, &self.exact) {
             match pool {
@@ -252,13 +352,13 @@ impl State {
 
     #[cfg(not(feature = "hnsw"))]
     #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "there is nothing to link")]
-    fn link(&mut self, _pool: Crew<'_>) -> Result<(), CollectionError> {
+    pub(super) fn link(&mut self, _pool: Crew<'_>) -> Result<(), CollectionError> {
         Ok(())
     }
 
     /// Learns the encoding if it is time, encodes what is there, and drops the vectors unless they
     /// are kept.
-    fn train(
+    pub(super) fn train(
         &mut self,
         options: &CollectionBuilder,
         pool: Crew<'_>,
@@ -289,23 +389,27 @@ impl State {
         if options.encoding == Encoding::F32 || self.codes.is_some() || exact.is_empty() {
             return Ok(());
         }
-        let sample: RowsRef<'_, f32> = exact.rows().view();
+        let sample: RowsRef<'_, f32> = exact.view();
         let forced = Forced::default();
         let mut codes =
             options.encoding.train(options.dim, options.metric, sample, options.seed, &forced)?;
         codes.reserve(exact.len())?;
         for row in 0..exact.len() {
-            codes.push(exact.rows().row(row))?;
+            codes.push(exact.view().row(row))?;
         }
         // What was linked by vectors stays; what comes is linked by codes.
         #[cfg(feature = "hnsw")]
-        if let Index::Hnsw(graph) = &mut self.index {
+        if let Index::Hnsw(graph) = &mut self.index
+            && !self.catching_up
+        {
             extend(graph, exact, pool)?;
         }
         #[cfg(not(feature = "hnsw"))]
         let _ = pool;
         self.codes = Some(codes);
-        if options.originals == Originals::Drop {
+        // In a store's file they take no memory.
+        let stored = self.exact.as_ref().is_some_and(F32Rows::is_stored);
+        if options.originals == Originals::Drop && !stored {
             self.exact = None;
         }
         Ok(())
@@ -356,7 +460,7 @@ impl State {
             (0..self.slots() as u32).filter(|&slot| self.live[slot as usize]).collect();
         if let (Some(exact), Some(to)) = (&self.exact, &mut fresh.exact) {
             to.reserve(kept.len())?;
-            kept.iter().try_for_each(|&slot| to.push(exact.rows().row(slot as usize)))?;
+            kept.iter().try_for_each(|&slot| to.push(exact.view().row(slot as usize)))?;
         }
         if self.exact.is_none() {
             fresh.exact = None;
@@ -367,7 +471,7 @@ impl State {
             // What a code stands for is encoded as the same code.
             for (to, &slot) in kept.iter().enumerate() {
                 match &self.exact {
-                    Some(exact) => vector.copy_from_slice(exact.rows().row(slot as usize)),
+                    Some(exact) => vector.copy_from_slice(exact.view().row(slot as usize)),
                     None => codes.decode(slot, &mut vector),
                 }
                 same.set(to as u32, &vector);
@@ -397,6 +501,10 @@ impl State {
         Bytes {
             vectors: self.exact.as_ref().map_or(0, Rows::bytes),
             codes: self.codes.as_ref().map_or(0, Rows::bytes),
+            mapped: self.exact.as_ref().filter(|rows| rows.is_stored()).map_or(0, |rows| {
+                let view = rows.view();
+                view.len() * view.stride() * size_of::<f32>()
+            }),
             links: match &self.index {
                 Index::Flat => 0,
                 #[cfg(feature = "hnsw")]
@@ -413,7 +521,7 @@ impl State {
 
 /// Links what is not linked yet, by the threads of a pool if there is one.
 #[cfg(feature = "hnsw")]
-fn extend<S: Scorer>(
+pub(super) fn extend<S: Scorer>(
     graph: &mut crate::Graph,
     rows: &S,
     pool: Crew<'_>,
@@ -439,6 +547,9 @@ fn reserve(rows: &mut impl Rows, count: usize) -> Result<(), CollectionError> {
 pub struct Bytes {
     /// Vectors as they were given.
     pub vectors: usize,
+    /// Vectors that lie in a store's file: the system keeps in memory what is used of them, and takes
+    /// it back when it needs to. Not counted with the others.
+    pub mapped: usize,
     /// Codes, and what was learnt.
     pub codes: usize,
     /// Links of the graph.
@@ -452,7 +563,7 @@ pub struct Bytes {
 }
 
 impl Bytes {
-    /// All of it.
+    /// All of it but for what is mapped.
     #[must_use]
     pub fn total(&self) -> usize {
         self.vectors + self.codes + self.links + self.ids + self.metadata + self.other

@@ -36,6 +36,23 @@ pub fn nearest<S: Scorer>(
     finish(top, out);
 }
 
+/// Adds the nearest rows from slot `from` on to `out`, in order, and leaves its `k` nearest.
+#[cfg(feature = "hnsw")]
+pub(crate) fn add_nearest_from<S: Scorer>(
+    rows: &S,
+    query: &S::Query,
+    k: usize,
+    accept: &(impl Fn(u32) -> bool + ?Sized),
+    from: usize,
+    out: &mut Vec<(f32, u32)>,
+) {
+    let mut more = Vec::new();
+    finish(top_of_range(rows, query, k, accept, from, rows.len()), &mut more);
+    out.append(&mut more);
+    out.sort_by_key(|&(rank, slot)| crate::order::key(rank, slot));
+    out.truncate(k);
+}
+
 /// As [`nearest`], shared by the threads of `pool`: contiguous parts, a top-k buffer each. The
 /// answer is the same.
 #[cfg(feature = "parallel")]

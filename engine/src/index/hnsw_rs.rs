@@ -69,7 +69,7 @@ impl HnswRs {
     /// Links the rows that are not linked yet.
     pub(crate) fn extend(&mut self, rows: &F32Rows) {
         for slot in self.len..rows.len() {
-            self.inner.insert((rows.rows().row(slot), slot));
+            self.inner.insert((rows.view().row(slot), slot));
         }
         self.len = rows.len();
     }
@@ -78,7 +78,7 @@ impl HnswRs {
     #[cfg(feature = "parallel")]
     pub(crate) fn extend_in(&mut self, pool: &rayon::ThreadPool, rows: &F32Rows) {
         let new: Vec<(&[f32], usize)> =
-            (self.len..rows.len()).map(|slot| (rows.rows().row(slot), slot)).collect();
+            (self.len..rows.len()).map(|slot| (rows.view().row(slot), slot)).collect();
         // It takes the pool that it is called in.
         pool.install(|| self.inner.parallel_insert_slice(&new));
         self.len = rows.len();

@@ -357,7 +357,7 @@ impl<C: Code> Scorer for CodeRows<C> {
 
     #[inline]
     fn prefetch(&self, slot: u32) {
-        prefetch_row(&self.rows, slot);
+        prefetch_row(self.rows.view(), slot);
     }
 
     fn score_ids(&self, query: &CodeQuery, slots: &[u32], ranks: &mut [f32]) {

@@ -159,6 +159,18 @@ impl BinaryRows {
             return Err(EncodingError::RangeDim { expected: dim, found: sample.dim() });
         }
         let mean = if exact { Vec::new() } else { mean(dim, sample)? };
+        Self::around(dim, metric, &mean, rotation, forced)
+    }
+
+    /// No rows yet, around a mean, which is empty under Hamming. `dim` and `metric` were checked.
+    pub(super) fn around(
+        dim: usize,
+        metric: Metric,
+        mean: &[f32],
+        rotation: Option<u64>,
+        forced: &Forced,
+    ) -> Result<Self, EncodingError> {
+        let (exact, mean) = (metric == Metric::Hamming, mean.to_vec());
         let norm_sq: Bound<Row<f32>> = resolve("f32/norm_sq/row", dim, Residence::Cache, forced)?;
         let gather = |op: &str| {
             let get = |residence| resolve(&format!("{op}/gather"), dim, residence, forced);
@@ -186,6 +198,12 @@ impl BinaryRows {
             scan: [scan("bits/hamming")?, scan("bits_u4/dot")?],
             centred: vec![0.0; dim],
         })
+    }
+
+    /// What signs are taken of the difference to.
+    #[cfg(feature = "storage")]
+    pub(super) fn mean(&self) -> &[f32] {
+        &self.mean
     }
 
     fn far(&self) -> usize {
@@ -347,7 +365,7 @@ impl Scorer for BinaryRows {
 
     #[inline]
     fn prefetch(&self, slot: u32) {
-        prefetch_row(&self.rows, slot);
+        prefetch_row(self.rows.view(), slot);
     }
 
     fn score_ids(&self, query: &BinaryQuery, slots: &[u32], ranks: &mut [f32]) {

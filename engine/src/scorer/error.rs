@@ -49,6 +49,11 @@ pub enum EncodingError {
         /// How many there may be.
         most: usize,
     },
+    /// Bytes that are not what the encoding learnt.
+    Learnt {
+        /// The encoding.
+        encoding: &'static str,
+    },
     /// A product quantiser cannot be had.
     #[cfg(feature = "pq")]
     Pq(crate::quant::PqError),
@@ -76,6 +81,9 @@ impl fmt::Display for EncodingError {
                 f,
                 "the encoding was learnt from vectors of {found} elements and the rows have {expected}"
             ),
+            Self::Learnt { encoding } => {
+                write!(f, "what is given is not what rows of {encoding} learn; learn it again")
+            }
             Self::TooWide { encoding, dim, most } => write!(
                 f,
                 "vectors of {dim} elements in {encoding}, which takes {most}; take f16 or f32, or fewer \

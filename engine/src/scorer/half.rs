@@ -112,7 +112,7 @@ impl<T: Half> Scorer for HalfRows<T> {
 
     #[inline]
     fn prefetch(&self, slot: u32) {
-        prefetch_row(&self.rows, slot);
+        prefetch_row(self.rows.view(), slot);
     }
 
     fn score_ids(&self, query: &Vec<f32>, slots: &[u32], ranks: &mut [f32]) {

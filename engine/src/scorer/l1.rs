@@ -111,7 +111,7 @@ impl Scorer for Sq8L1Rows {
 
     #[inline]
     fn prefetch(&self, slot: u32) {
-        prefetch_row(&self.rows, slot);
+        prefetch_row(self.rows.view(), slot);
     }
 
     fn score_ids(&self, query: &Sq8L1Query, slots: &[u32], ranks: &mut [f32]) {

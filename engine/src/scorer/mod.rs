@@ -19,6 +19,8 @@ mod error;
 mod f32;
 mod half;
 mod l1;
+#[cfg(feature = "storage")]
+mod learnt;
 #[cfg(feature = "pq")]
 mod pq;
 mod range;
@@ -47,7 +49,7 @@ const AHEAD: usize = 8;
 
 /// Asks for the first lines of a row, if there is one.
 #[inline]
-fn prefetch_row<T: annvil_kernels::Element>(rows: &annvil_kernels::AlignedRows<T>, slot: u32) {
+fn prefetch_row<T: annvil_kernels::Element>(rows: annvil_kernels::RowsRef<'_, T>, slot: u32) {
     if (slot as usize) < rows.len() {
         let row = rows.row(slot as usize);
         let line = 64 / size_of::<T>();

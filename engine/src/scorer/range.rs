@@ -84,6 +84,17 @@ impl CodeRange {
         }
     }
 
+    /// From lists of equal length; `None` if a step is none.
+    #[cfg(feature = "storage")]
+    pub(super) fn from_parts(bias: &[f32], scale: &[f32]) -> Option<Self> {
+        let sound = bias.len() == scale.len() && scale.iter().all(|s| s.is_normal() && *s > 0.0);
+        sound.then(|| Self {
+            bias: bias.to_vec(),
+            inverse: scale.iter().map(|s| 1.0 / s).collect(),
+            scale: scale.to_vec(),
+        })
+    }
+
     /// Whether there is a pair of ends for each dimension.
     #[must_use]
     pub fn is_per_dimension(&self) -> bool {

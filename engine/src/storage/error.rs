@@ -97,6 +97,14 @@ pub enum StoreError {
     },
 }
 
+/// Errors are equal if they say the same.
+impl PartialEq for StoreError {
+    fn eq(&self, other: &Self) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other)
+            && self.to_string() == other.to_string()
+    }
+}
+
 /// What was being done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -249,7 +257,7 @@ pub enum BadMetadata {
 }
 
 impl StoreError {
-    pub(super) fn io(doing: Doing, file: &str, source: io::Error) -> Self {
+    pub(crate) fn io(doing: Doing, file: &str, source: io::Error) -> Self {
         Self::Io { doing, file: file.to_owned(), source: Arc::new(source) }
     }
 

@@ -5,7 +5,9 @@ use std::fmt;
 use std::fs::File;
 use std::io;
 
-use annvil_kernels::Element;
+use annvil_kernels::{Element, RowsRef};
+
+use super::RowsView;
 
 #[cfg(target_endian = "big")]
 compile_error!("files are little endian and are mapped as they are: no feature `storage` here");
@@ -68,10 +70,57 @@ pub(super) fn elements<T: Element>(bytes: &[u8]) -> Option<&[T]> {
 }
 
 /// Elements as the bytes that a file holds of them.
-pub(super) fn bytes_of<T: Element>(elements: &[T]) -> &[u8] {
+pub(crate) fn bytes_of<T: Element>(elements: &[T]) -> &[u8] {
     // SAFETY: an `Element` has no padding, so each of its bytes is a value.
     let (_, bytes, _) = unsafe { elements.align_to::<u8>() };
     bytes
+}
+
+/// Vectors of a store, with their place found once: what a search reads row after row.
+#[derive(Clone)]
+pub struct StoredVectors {
+    /// Of the memory that `view` holds, and handed out for as long as `self` is borrowed.
+    rows: RowsRef<'static, f32>,
+    view: RowsView,
+}
+
+impl StoredVectors {
+    /// `None` if the rows are of another kind than `f32`.
+    #[must_use]
+    pub fn new(view: RowsView) -> Option<Self> {
+        let found = view.rows::<f32>()?;
+        let (dim, stride) = (found.dim(), found.stride());
+        let elements = elements::<f32>(view.bytes())?;
+        // SAFETY: the elements lie in the memory of `view`, which is shared and never moves or
+        // changes under a view, and which is kept beside them; the long lifetime stays in here.
+        let elements = unsafe { std::slice::from_raw_parts(elements.as_ptr(), elements.len()) };
+        let rows = RowsRef::new(elements, dim, stride).ok()?;
+        Some(Self { rows, view })
+    }
+
+    /// The rows.
+    #[must_use]
+    #[inline]
+    pub fn view(&self) -> RowsRef<'_, f32> {
+        self.rows
+    }
+
+    /// Whether they are the file's own memory, and not a copy.
+    #[must_use]
+    pub fn is_mapped(&self) -> bool {
+        self.view.is_mapped()
+    }
+
+    /// Shows the first `len` rows only, if there are more.
+    pub fn truncate(&mut self, len: usize) {
+        self.rows = self.rows.slice(0, len.min(self.rows.len()));
+    }
+}
+
+impl fmt::Debug for StoredVectors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredVectors").field("rows", &self.rows).finish_non_exhaustive()
+    }
 }
 
 #[cfg(test)]

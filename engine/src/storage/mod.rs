@@ -61,13 +61,14 @@ pub use error::{
 #[cfg(feature = "hnsw")]
 pub use graph_file::StoredGraph;
 pub use maintain::{Rewrite, RewriteSegment, VerifyReport};
-pub use mmap::Mapping;
+pub use mmap::{Mapping, StoredVectors};
 pub use options::StoreOptions;
 pub use records::{Entry, Reader};
 pub use segment::{Kind, Role, RowsView, SegmentSpec};
 pub use store::{Store, StoreInfo};
 pub use vfs::{MemVfs, OsVfs};
 
+pub(crate) use mmap::bytes_of;
 use vfs::{File, Vfs};
 
 /// The version of the format that is written; earlier ones are read.

@@ -106,7 +106,9 @@ impl Store {
         let names = list(&*vfs)?;
         let wanted = |name: &str| is_wanted(&head, name);
         sweep(&*vfs, &names, wanted);
+        // A graph that is gone has its number still, or the one after it would be taken for it.
         let numbers = names.iter().filter_map(|name| number_of(name));
+        let numbers = numbers.chain(head.graph.map(|graph| graph.number));
         let next_file = numbers.max().unwrap_or(0).saturating_add(1);
         let Head { identity, params, state, graph, .. } = head;
         Ok(Self {

@@ -482,6 +482,13 @@ impl RowsView {
         self.rows == 0
     }
 
+    /// Of the first `len` rows only, if there are more.
+    #[must_use]
+    pub fn first(mut self, len: usize) -> Self {
+        self.rows = self.rows.min(len);
+        self
+    }
+
     /// What the rows are.
     #[must_use]
     pub fn spec(&self) -> &SegmentSpec {

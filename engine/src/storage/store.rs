@@ -128,6 +128,10 @@ impl Store {
     pub fn reader(&self) -> Result<Reader, StoreError> {
         let view = self.records.read()?;
         let state = view.head()?.state;
+        // The records show a commit a moment before `shared` does, and views are to have its rows.
+        while self.shared().state.sequence < state.sequence {
+            std::thread::yield_now();
+        }
         Ok(Reader { view, state })
     }
 

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::error::{Corruption, CorruptionFault as Fault};
+#[cfg(feature = "hnsw")]
+use super::error::Corruption;
+use super::error::CorruptionFault as Fault;
 use super::vfs::{SimVfs, Vfs};
 use super::*;
 use crate::{Id, Metadata, Value};
@@ -17,7 +19,7 @@ fn what_lies_beside_rows_is_packed() {
     for i in 0..100u64 {
         let mut batch = store.batch();
         let (row, beside) = ([i as f32, 0.0], [i as f32 * 0.5]);
-        let rows: [&[u8]; 2] = [mmap::bytes_of(&row), mmap::bytes_of(&beside)];
+        let rows: [&[u8]; 2] = [bytes_of(&row), bytes_of(&beside)];
         batch.insert(&i.into(), None, &rows).unwrap();
         store.commit(batch).unwrap();
     }

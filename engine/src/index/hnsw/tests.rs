@@ -44,7 +44,7 @@ fn recall(index: &Hnsw, k: usize, ef: usize) -> f64 {
     let mut scratch = HnswScratch::default();
     let (mut hit, mut all) = (0, 0);
     for slot in (0..index.rows().len()).step_by(37) {
-        let query: Vec<f32> = index.rows().rows().row(slot).iter().map(|v| v + 0.01).collect();
+        let query: Vec<f32> = index.rows().view().row(slot).iter().map(|v| v + 0.01).collect();
         let truth = exact(index.rows(), &query, k);
         let worst = index.rows().metric().distance(truth[truth.len() - 1]);
         let found = index.search(&query, k, ef, &mut scratch).unwrap();
@@ -155,7 +155,7 @@ fn rows_that_come_later_are_found_too() {
 fn rows_that_are_not_accepted_are_passed_through() {
     let index = built(2000, 8, 6, Metric::L2);
     let (mut scratch, mut found, mut query) = (Scratch::default(), Vec::new(), Vec::new());
-    index.rows().prepare(index.rows().rows().row(55), &mut query);
+    index.rows().prepare(index.rows().view().row(55), &mut query);
     for every in [1, 2, 10, 100] {
         let accept = |slot: u32| slot.is_multiple_of(every);
         index.graph().search_where(index.rows(), &query, 50, accept, &mut scratch, &mut found);
