@@ -7,6 +7,10 @@ use annvil_harness::suite::Selection;
 use annvil_reports::schema::Mode;
 use clap::{Args, Parser, Subcommand};
 
+mod db;
+
+pub(crate) use db::{DbArgs, DbVerb, IndexName};
+
 const EXIT_CODES: &str = "\
 Exit codes: 0 ok | 1 a tool failed | 2 usage | 3 slower than allowed | 4 undecided or noisy (--fail-noisy)
             5 wrong answer or wrong dispatch | 6 a prerequisite is missing | 130 interrupted, resumable";
@@ -39,6 +43,8 @@ pub(crate) enum Verb {
     Report(ReportArgs),
     /// List, verify or cut data sets
     Data(DataArgs),
+    /// Make, fill, search and look after a collection on disk
+    Db(DbArgs),
     /// Describe this machine, compiler and source tree, as a run records them
     Env(EnvArgs),
     /// Judge builds of the training program (what `cargo xtask pgo verify` calls)

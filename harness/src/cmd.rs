@@ -3,6 +3,7 @@
 mod asm;
 mod bench;
 mod data;
+mod db;
 mod engine;
 mod env;
 mod findings;
@@ -37,6 +38,7 @@ pub(crate) fn run(verb: Verb) -> Result<(), Stop> {
         Verb::Report(args) => report::run(&args),
         Verb::Findings(args) => findings::run(&args),
         Verb::Data(args) => data::run(args),
+        Verb::Db(args) => db::run(args),
         Verb::Env(args) => env::run(&args),
         Verb::JudgeBuilds(args) => judge_builds::run(&args),
         Verb::EngineBuild(args) => engine::build(args),

@@ -24,10 +24,6 @@ pub(super) fn target_cpu(_: &Lab<'_>) -> Result<Vec<Check>, String> {
     Err("builds are judged by processes in turn: `cargo xtask builds` has the figures".to_owned())
 }
 
-pub(super) fn startup(_: &Lab<'_>) -> Result<Vec<Check>, String> {
-    Err("no stored collection yet".to_owned())
-}
-
 pub(super) fn lints(lab: &Lab<'_>) -> Result<Vec<Check>, String> {
     let root = lab.root.as_ref().ok_or("the sources are not here")?;
     let mut blanket = 0;

@@ -9,7 +9,7 @@ use annvil_reports::findings::Check;
 
 use super::Lab;
 use super::alloc::{Counts, Who, counted};
-use super::check::{at_least, at_most, count, missing, shown};
+use super::check::{at_least, at_most, count, shown};
 use super::interval::Interval;
 use crate::baseline::{store, training};
 use crate::rounds::Contestant;
@@ -193,5 +193,7 @@ pub(super) fn enrichment(lab: &Lab<'_>) -> Result<Vec<Check>, String> {
     bare.note = format!("{} bytes in all, k {k}, {dim} dims", without.bytes);
     let mut full = at_most("the same with vectors", blocks(with), "", k as f64);
     full.note = format!("{} bytes in all, {vectors} vectors", with.bytes);
-    Ok(vec![bare, full, missing("transactions of a store", "no stored collection yet")])
+    let mut checks = vec![bare, full];
+    checks.extend(super::disk::enrichment(lab)?);
+    Ok(checks)
 }

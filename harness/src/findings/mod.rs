@@ -6,6 +6,7 @@
 
 pub mod alloc;
 mod check;
+mod disk;
 mod engine;
 pub mod interval;
 mod mem;
@@ -78,7 +79,7 @@ pub const ROWS: &[Row] = rows! {
     "DEFERRED-SQRT" "roots of results only", "not said", engine::deferred_sqrt, "";
     "REDUNDANT" "one home for distances", "not said", engine::redundant, "";
     "DUPLICATES" "one copy of each vector", "not said", engine::duplicates, "a collection in memory with text ids";
-    "STARTUP" "reads at the start", "not said", engine::startup, "";
+    "STARTUP" "reads at the start", "not said", disk::startup, "";
     "4.1" "dead import of rayon", "clean", engine::lints, "";
 };
 

@@ -184,14 +184,16 @@ pub(super) fn load(lab: &Lab<'_>) -> Result<Vec<Check>, String> {
     let mut evaluations = count("distances computed in a load", scored, "", 0.0);
     evaluations.note = format!("a build of {} rows computes {compared}", sizes[1]);
     let what = format!("exponent of a load, {} and {} rows", sizes[0], sizes[1]);
-    Ok(vec![
+    let mut checks = vec![
         at_most(what, exponent, "", 1.15),
         shown("the same as found, ids only", found, ""),
         shown("ids as found, the larger", Interval::exact(mapped[1] / 1e6), "ms"),
         evaluations,
         at_least("build (two threads) over load", faster, "x", 10.0),
         count("of 200 queries, those answered otherwise after", differ as f64, "", 0.0),
-    ])
+    ];
+    checks.extend(super::disk::reopen(lab)?);
+    Ok(checks)
 }
 
 pub(super) fn flat(lab: &Lab<'_>) -> Result<Vec<Check>, String> {

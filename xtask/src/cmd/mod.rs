@@ -77,6 +77,11 @@ const VERBS: &[Verb] = &[
     Verb { name: "report", about: "draw the page of a recorded run again", action: Harness },
     Verb { name: "data", about: "list, verify or cut the vector sets", action: Harness },
     Verb {
+        name: "db",
+        about: "make, fill, search and look after a collection on disk",
+        action: Harness,
+    },
+    Verb {
         name: "env",
         about: "describe this machine and toolchain, as a run records them",
         action: Harness,
