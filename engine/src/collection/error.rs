@@ -163,16 +163,7 @@ impl fmt::Display for CollectionError {
                 "graphs of hnsw_rs are not stored; take IndexKind::Hnsw for a collection on disk",
             ),
             #[cfg(feature = "storage")]
-            Self::BadParam { name, value: Some(value) } => write!(
-                f,
-                "the stored option {name} is {value:?}, which this version does not know; open the \
-                 collection with the version that made it"
-            ),
-            #[cfg(feature = "storage")]
-            Self::BadParam { name, value: None } => write!(
-                f,
-                "the store has no option {name}: it holds no collection, or one of another version"
-            ),
+            Self::BadParam { name, value } => bad_param(f, name, value.as_deref()),
             #[cfg(feature = "storage")]
             Self::Behind => f.write_str(
                 "the change is on disk, but there was too little memory to follow it; open the \
@@ -184,6 +175,21 @@ impl fmt::Display for CollectionError {
                  a new one",
             ),
         }
+    }
+}
+
+#[cfg(feature = "storage")]
+fn bad_param(f: &mut fmt::Formatter<'_>, name: &str, value: Option<&str>) -> fmt::Result {
+    match value {
+        Some(value) => write!(
+            f,
+            "the stored option {name} is {value:?}, which this version does not know; open the \
+             collection with the version that made it"
+        ),
+        None => write!(
+            f,
+            "the store has no option {name}: it holds no collection, or one of another version"
+        ),
     }
 }
 

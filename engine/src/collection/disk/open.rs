@@ -80,6 +80,23 @@ impl CollectionBuilder {
 
     /// Opens the collection of a directory, or makes one.
     ///
+    /// ```
+    /// use annvil::{Collection, Metric, Query};
+    ///
+    /// let dir = std::env::temp_dir().join(format!("annvil-doc-{}", std::process::id()));
+    /// let options = Collection::builder(2).metric(Metric::Cosine);
+    /// let places = options.clone().open_or_create(&dir)?;
+    /// places.insert("north", vec![0.0, 1.0])?;
+    /// places.insert("east", vec![1.0, 0.0])?;
+    /// places.close()?;
+    ///
+    /// let places = options.open_or_create(&dir)?;
+    /// assert_eq!(places.search(&Query::new(&[0.1, 0.9]).k(1))?[0].id, "north".into());
+    /// # drop(places);
+    /// # std::fs::remove_dir_all(&dir).ok();
+    /// # Ok::<(), annvil::CollectionError>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`CollectionBuilder::open`] and [`CollectionBuilder::create`].
     pub fn open_or_create(self, dir: impl AsRef<Path>) -> Result<Collection, CollectionError> {
