@@ -1,20 +1,21 @@
 //! What a collection on disk reads: when it is opened, and when it is searched.
 
 use std::fmt;
-use std::io;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use annvil::storage::vfs::{File, Lock, OsVfs, Vfs};
 use annvil::storage::{Mapping, Store, StoreOptions};
-use annvil::{AlignedRows, Collection, Id, Query, Record};
+use annvil::{AlignedRows, Collection, Id, IndexKind, Query, Record};
 use annvil_reports::findings::Check;
 
 use super::alloc::{Who, counted};
 use super::check::{at_least, at_most, count, shown};
 use super::interval::Interval;
 use super::{Lab, scaling, two_cores, two_threads_give};
+use crate::rounds::{Clock, SystemClock};
 
 fn text(e: impl fmt::Display) -> String {
     e.to_string()
@@ -294,6 +295,162 @@ pub(super) fn startup(lab: &Lab<'_>) -> Result<Vec<Check>, String> {
     threads.note = "decoding is shared, the table of ids and the graph's check are not".to_owned();
     checks.push(threads);
     Ok(checks)
+}
+
+/// Collections on disk against what the disk and a collection in memory give.
+pub(super) fn durable(lab: &Lab<'_>) -> Result<Vec<Check>, String> {
+    let mut checks = import(lab)?;
+    checks.extend(beside_memory(lab)?);
+    checks.push(group_commits(lab)?);
+    Ok(checks)
+}
+
+/// A bulk import against a file that gets the same bytes in the same pieces.
+fn import(lab: &Lab<'_>) -> Result<Vec<Check>, String> {
+    let (n, dim, batch) = (lab.size(5_000, 100_000), 768, 4096);
+    let rows = lab.rows(n, dim)?;
+    let folder = Folder::new("import")?;
+    let (mut failed, mut plain_failed) = (None, None);
+    let mut records: Vec<Vec<Record>> = Vec::new();
+    let (mut ours, mut plain) = (Vec::new(), Vec::new());
+    let mut bytes = 0;
+    for _ in 0..lab.size(5, 9) {
+        lab.go_on()?;
+        let record = |i| Record::new(i as u64, rows.row(i).to_vec());
+        let pieces = (0..n).step_by(batch);
+        records.extend(pieces.map(|from| (from..n.min(from + batch)).map(record).collect()));
+        let target = folder.0.join("collection");
+        let _ = std::fs::remove_dir_all(&target);
+        let race = lab.long_race(
+            1,
+            &mut [
+                &mut || {
+                    let imported = bulk_import(&target, dim, std::mem::take(&mut records));
+                    failed = failed.take().or(imported.err());
+                },
+                &mut || {
+                    let written = plain_write(&folder.0.join("plain"), &rows, batch);
+                    plain_failed = plain_failed.take().or(written.err());
+                },
+            ],
+        )?;
+        if let Some(why) = failed.or(plain_failed.take()) {
+            return Err(why);
+        }
+        failed = None;
+        let row = &race.ns[0];
+        ours.push(row[0]);
+        plain.push(row[1]);
+        let files = std::fs::read_dir(&target).map_err(text)?;
+        bytes = files.filter_map(|f| f.ok()?.metadata().ok()).map(|m| m.len()).sum::<u64>();
+    }
+    let speed: Vec<f64> = plain.iter().zip(&ours).map(|(p, o)| p / o).collect();
+    let payload = (n * dim * 4) as f64;
+    let rate: Vec<f64> = ours.iter().map(|ns| payload / ns).collect();
+    let what = format!("{n} x {dim}: a bulk import's speed over plain writing and one sync");
+    Ok(vec![
+        at_least(what, Interval::of(&speed), "x", 0.7),
+        shown("a bulk import", Interval::of(&rate), "GB/s"),
+        count(
+            "bytes of its files over the vectors', without a graph",
+            bytes as f64 / payload,
+            "x",
+            1.1,
+        ),
+    ])
+}
+
+fn bulk_import(
+    target: &std::path::Path,
+    dim: usize,
+    records: Vec<Vec<Record>>,
+) -> Result<(), String> {
+    let c = Collection::builder(dim).index(IndexKind::Flat).create(target).map_err(text)?;
+    let mut bulk = c.bulk().map_err(text)?;
+    for batch in records {
+        bulk.push(batch).map_err(text)?;
+    }
+    bulk.finish().map_err(text).map(drop)
+}
+
+fn plain_write(path: &std::path::Path, rows: &AlignedRows, batch: usize) -> Result<(), String> {
+    let _ = std::fs::remove_file(path);
+    let mut file = std::fs::File::create(path).map_err(text)?;
+    let elements = rows.view();
+    let mut bytes = Vec::new();
+    for from in (0..rows.len()).step_by(batch) {
+        bytes.clear();
+        for row in from..rows.len().min(from + batch) {
+            elements.row(row).iter().for_each(|x| bytes.extend_from_slice(&x.to_le_bytes()));
+        }
+        file.write_all(&bytes).map_err(text)?;
+    }
+    file.sync_data().map_err(text)
+}
+
+/// The same rows in memory and on disk, linked in the same steps: what the disk costs a search.
+fn beside_memory(lab: &Lab<'_>) -> Result<Vec<Check>, String> {
+    let (n, dim) = (lab.size(5_000, 50_000), 384);
+    let rows = lab.rows(n + 64, dim)?;
+    let folder = Folder::new("beside")?;
+    let disk = Collection::builder(dim).create(&folder.0).map_err(text)?;
+    let memory = Collection::builder(dim).build().map_err(text)?;
+    for from in (0..n).step_by(1024) {
+        lab.go_on()?;
+        for c in [&disk, &memory] {
+            let record = |i| Record::new(i as u64, rows.row(i).to_vec());
+            c.insert_batch((from..n.min(from + 1024)).map(record).collect()).map_err(text)?;
+        }
+    }
+    disk.close().map_err(text)?;
+    let clock = SystemClock::new();
+    let from = clock.wall_ns();
+    let disk = Collection::open(&folder.0).map_err(text)?;
+    let first = found(&disk, rows.row(n))?;
+    let first_ms = clock.wall_ns().saturating_sub(from) as f64 / 1e6;
+    let mut differ = usize::from(first != found(&memory, rows.row(n))?);
+    for q in n..rows.len() {
+        differ += usize::from(found(&disk, rows.row(q))? != found(&memory, rows.row(q))?);
+    }
+    let ask = |c: &Collection| {
+        for q in n..rows.len() {
+            drop(std::hint::black_box(c.search(&Query::new(rows.row(q)))));
+        }
+    };
+    let race = lab.long_race(lab.size(15, 41), &mut [&mut || ask(&disk), &mut || ask(&memory)])?;
+    Ok(vec![
+        count(format!("{n} x {dim}: opened, and the first answer"), first_ms, "ms", 100.0),
+        at_most("a search on disk over one in memory", race.ratio(0, 1), "x", 1.05),
+        count("of 65 queries, those answered otherwise", differ as f64, "", 0.0),
+    ])
+}
+
+/// Single inserts of eight threads against those of one.
+fn group_commits(lab: &Lab<'_>) -> Result<Check, String> {
+    let each = lab.size(40, 150) as u64;
+    let folder = Folder::new("group")?;
+    let c = Collection::builder(8).index(IndexKind::Flat).create(&folder.0).map_err(text)?;
+    let next = AtomicU64::new(0);
+    let failed = AtomicU64::new(0);
+    let insert = |count: u64| {
+        for _ in 0..count {
+            let id = next.fetch_add(1, Ordering::Relaxed);
+            if c.insert(id, vec![id as f32; 8]).is_err() {
+                failed.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    };
+    let race = lab.long_race(
+        lab.size(5, 9),
+        &mut [&mut || insert(each), &mut || {
+            std::thread::scope(|s| (0..8).for_each(|_| drop(s.spawn(|| insert(each)))));
+        }],
+    )?;
+    if failed.into_inner() > 0 {
+        return Err("an insert failed".to_owned());
+    }
+    let rate = race.ratio(0, 1).map(|r| r * 8.0);
+    Ok(at_least("single inserts of eight threads over those of one", rate, "x", 5.0))
 }
 
 #[cfg(test)]

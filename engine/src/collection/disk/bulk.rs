@@ -7,8 +7,9 @@ use crate::collection::{Collection, CollectionError, Record};
 use crate::storage::{Batch, Bulk};
 
 /// Many batches that last together: nothing of them is there, or can be found, before
-/// [`BulkInsert::finish`], and nothing of them if it is dropped instead. Other changes wait. In a
-/// collection without a directory each batch is there at once.
+/// [`BulkInsert::finish`], and nothing of them if it is dropped instead. Other changes wait, so the
+/// thread that holds it must not make one by other ways, nor compact, store the graph or wait for the
+/// index. In a collection without a directory each batch is there at once.
 #[derive(Debug)]
 #[must_use = "nothing lasts before `finish`"]
 pub struct BulkInsert<'c> {
