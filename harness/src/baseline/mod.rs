@@ -8,7 +8,7 @@ pub(crate) mod training;
 use crate::outside::{Outsider, pairwise};
 
 /// Every form.
-pub(crate) const LISTS: &[&[Outsider]] = &[pairwise! {
+pub(crate) static LISTS: &[&[Outsider]] = &[pairwise! {
     "as-found", AsFound, crate::outside::PAIRWISE;
     "f32" "l1" <f32, f32, f32> |_dim| zip_map_sum;
     "f32" "dot" <f32, f32, f32> |_dim| nested_iterators;

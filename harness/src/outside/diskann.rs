@@ -6,7 +6,7 @@
 use super::{MANY, Outsider, PAIRS, PAIRWISE};
 
 #[cfg(not(feature = "rivals"))]
-pub(super) const LISTS: &[&[Outsider]] = &[
+pub(super) static LISTS: &[&[Outsider]] = &[
     super::absent! {
         "diskann", PAIRWISE;
         "f32" "l2sq"; "f32" "dot"; "f32" "cosine";
@@ -18,7 +18,7 @@ pub(super) const LISTS: &[&[Outsider]] = &[
 ];
 
 #[cfg(feature = "rivals")]
-pub(super) const LISTS: &[&[Outsider]] = {
+pub(super) static LISTS: &[&[Outsider]] = {
     use diskann_vector::distance::{Distance, DistanceProvider, Metric};
     use half::f16;
 

@@ -8,7 +8,7 @@
 use super::{Outsider, PAIRS, PAIRWISE};
 
 #[cfg(not(feature = "rivals"))]
-pub(super) const LISTS: &[&[Outsider]] = &[
+pub(super) static LISTS: &[&[Outsider]] = &[
     super::absent! {
         "numkong", PAIRWISE;
         "f32" "l2sq"; "f32" "dot"; "f32" "cosine";
@@ -25,7 +25,7 @@ pub(super) const LISTS: &[&[Outsider]] = &[
 ];
 
 #[cfg(feature = "rivals")]
-pub(super) const LISTS: &[&[Outsider]] = {
+pub(super) static LISTS: &[&[Outsider]] = {
     use half::{bf16, f16};
     use numkong::{Angular, Dot, Euclidean, Hamming, Jaccard, u1x8, u4x2};
 
