@@ -14,7 +14,7 @@ use annvil_reports::findings::Check;
 use super::alloc::{Who, counted};
 use super::check::{at_least, at_most, count, shown};
 use super::interval::Interval;
-use super::{Lab, scaling, two_cores, two_threads_give};
+use super::{Lab, pool, scaling, two_cores, two_threads_give};
 use crate::rounds::{Clock, SystemClock};
 
 fn text(e: impl fmt::Display) -> String {
@@ -264,37 +264,45 @@ pub(super) fn startup(lab: &Lab<'_>) -> Result<Vec<Check>, String> {
         return Err("not every row was read".to_owned());
     }
     let ratio = race.ratio(0, 1).map(|r| r * 8.0);
-    drop(store);
     let mut checks = vec![
         at_most("reads of files in an opening, a row", Interval::exact(reads / n as f64), "", 0.1),
         at_least(format!("{n} rows, a transaction each, over one"), ratio, "x", 2.0),
         shown("all records by one transaction", race.time(1).map(|t| t / 1e6), "ms"),
     ];
     two_cores()?;
+    checks.extend(readers(lab, &store)?);
+    drop(store);
+    let mut opened = Ok(());
+    let mut open = || opened = Collection::open(&folder.0).map(drop).map_err(text);
+    let race = lab.long_race(lab.size(7, 15), &mut [&mut open])?;
+    opened?;
+    checks.push(shown("opening all of it", race.time(0).map(|t| t / 1e6), "ms"));
+    Ok(checks)
+}
+
+/// Records decoded by one thread, and by two with a transaction each.
+fn readers(lab: &Lab<'_>, store: &Store) -> Result<Vec<Check>, String> {
     let before = two_threads_give()?;
-    let mut failed = None;
-    let mut open = |threads: usize| {
-        let c = Collection::builder(16).threads(threads).verify_on_open(false).open(&folder.0);
-        match c {
-            Ok(c) => drop(std::hint::black_box(c.len())),
-            Err(e) => failed = Some(e.to_string()),
-        }
+    let (two, slots) = (pool(2)?, store.reader().map_err(text)?.slots());
+    let part = |from: u32, to: u32| {
+        let mut entries = Vec::with_capacity((to - from) as usize);
+        let reader = store.reader().map_err(text)?;
+        reader.entries(from..to, |entry| entries.push(entry)).map_err(text)?;
+        Ok::<_, String>(entries.len())
     };
-    let shared = std::cell::RefCell::new(&mut open);
+    let (mut one, mut both) = (Ok(0), (Ok(0), Ok(0)));
     let race = lab.long_race(
-        lab.size(7, 15),
-        &mut [&mut || (shared.borrow_mut())(1), &mut || (shared.borrow_mut())(2)],
+        lab.size(9, 21),
+        &mut [&mut || one = part(0, slots), &mut || {
+            both = two.install(|| rayon::join(|| part(0, slots / 2), || part(slots / 2, slots)));
+        }],
     )?;
-    if let Some(why) = failed {
-        return Err(why);
+    if one? != both.0? + both.1? {
+        return Err("two threads read other records than one".to_owned());
     }
     let give = before.min(two_threads_give()?);
-    checks.push(shown("opening, one thread", race.time(0).map(|t| t / 1e6), "ms"));
-    let mut threads =
-        scaling("opening: one thread over two".to_owned(), race.ratio(0, 1), 1.0, give);
-    threads.note = "decoding is shared, the table of ids and the graph's check are not".to_owned();
-    checks.push(threads);
-    Ok(checks)
+    let what = "decoding all records: one thread over two, a transaction each";
+    Ok(vec![scaling(what.to_owned(), race.ratio(0, 1), 1.5, give)])
 }
 
 /// Collections on disk against what the disk and a collection in memory give.

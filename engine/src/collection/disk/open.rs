@@ -206,26 +206,58 @@ impl State {
             let value = Some(options.dim.to_string());
             return Err(CollectionError::BadParam { name: "dim", value });
         }
+        let learnt;
         state.reserve(options, slots)?;
-        state.take_entries(store, reader, pool)?;
-        if options.metric == Metric::Cosine {
-            let norms = store.view(1)?.first(slots);
-            let norms = norms
-                .rows::<f32>()
-                .ok_or(CollectionError::BadParam { name: "norms", value: None })?;
-            state.norms.extend((0..slots).map(|row| norms.row(row)[0]));
-        }
-        let learnt = state.take_codes(store, options, &vectors)?;
-        if let Some(exact) = &mut state.exact {
-            exact.show(vectors);
+        #[cfg(feature = "hnsw")]
+        let covered = {
+            let wanted = match &state.index {
+                Index::Hnsw(graph) => Some(*graph.options()),
+                _ => None,
+            };
+            // The links are checked while records are decoded.
+            let (graph, filled) = beside(
+                || wanted.and_then(|wanted| stored_graph(store, slots, &wanted)),
+                || state.fill(store, options, reader, vectors, pool),
+            );
+            learnt = filled?;
+            state.take_graph(graph)
+        };
+        #[cfg(not(feature = "hnsw"))]
+        {
+            learnt = state.fill(store, options, reader, vectors, pool)?;
         }
         state.train(options, pool)?;
         let found = Found {
             learnt,
             #[cfg(feature = "hnsw")]
-            graph: state.take_graph(store),
+            graph: covered,
         };
         Ok((state, found))
+    }
+
+    /// Everything but the index; whether what was learnt was stored.
+    fn fill(
+        &mut self,
+        store: &Store,
+        options: &CollectionBuilder,
+        reader: Reader,
+        vectors: StoredVectors,
+        pool: Crew<'_>,
+    ) -> Result<bool, CollectionError> {
+        self.take_entries(store, reader, pool)?;
+        let slots = self.slots();
+        if options.metric == Metric::Cosine {
+            let norms = store.view(1)?.first(slots);
+            let norms = norms
+                .rows::<f32>()
+                .ok_or(CollectionError::BadParam { name: "norms", value: None })?;
+            self.norms.extend((0..slots).map(|row| norms.row(row)[0]));
+        }
+        let learnt = self.take_codes(store, options, &vectors)?;
+        if let Some(exact) = &mut self.exact {
+            exact.show(vectors);
+        }
+        Ok(learnt)
     }
 
     /// Ids and metadata. Each thread reads by a transaction of its own.
@@ -318,19 +350,42 @@ impl State {
         Ok(learnt)
     }
 
-    /// The stored graph, if it is one of these rows; how many it covers.
+    /// Puts a graph in its place; how many rows it covers.
     #[cfg(feature = "hnsw")]
-    fn take_graph(&mut self, store: &Store) -> usize {
-        let slots = self.slots();
-        let Index::Hnsw(graph) = &mut self.index else { return 0 };
-        let Ok(Some(stored)) = store.graph() else { return 0 };
-        match crate::Graph::from_parts(&stored.parts) {
-            Ok(found) if found.len() <= slots && found.options() == graph.options() => {
-                let covered = found.len();
+    fn take_graph(&mut self, found: Option<crate::Graph>) -> usize {
+        match (&mut self.index, found) {
+            (Index::Hnsw(graph), Some(found)) => {
                 **graph = found;
-                covered
+                graph.len()
             }
             _ => 0,
         }
     }
+}
+
+/// The stored graph, if it is one of so many rows at most, and built as wanted.
+#[cfg(feature = "hnsw")]
+fn stored_graph(store: &Store, slots: usize, wanted: &crate::HnswOptions) -> Option<crate::Graph> {
+    let stored = store.graph().ok().flatten()?;
+    let graph = crate::Graph::from_parts(&stored.parts).ok()?;
+    (graph.len() <= slots && graph.options() == wanted).then_some(graph)
+}
+
+/// Does both, the first by a thread of its own if there is one to be had.
+#[cfg(feature = "hnsw")]
+fn beside<A: Send, B>(
+    first: impl Fn() -> Option<A> + Sync,
+    second: impl FnOnce() -> B,
+) -> (Option<A>, B) {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("annvil-open".to_owned());
+        match thread.spawn_scoped(scope, &first) {
+            Ok(running) => {
+                let second = second();
+                // A panic was told by its thread; what it was to bring can be made again.
+                (running.join().ok().flatten(), second)
+            }
+            Err(_) => (first(), second()),
+        }
+    })
 }
