@@ -444,13 +444,18 @@ fn numbers_beyond_sixteen_bits_are_held_as_the_largest() {
 fn names_come_back() {
     for encoding in ENCODINGS.into_iter().chain([Encoding::Binary { rotation: None }]) {
         assert_eq!(encoding.name().parse(), Ok(encoding));
+        assert_eq!(encoding.to_string().parse(), Ok(encoding));
     }
+    let seeded = Encoding::Binary { rotation: Some(u64::MAX) };
+    assert_eq!(seeded.to_string().parse(), Ok(seeded));
     #[cfg(feature = "pq")]
     {
+        let four = Encoding::Pq { m: 8, nbits: 4 };
+        assert_eq!((four.to_string().as_str(), four.name()), ("pq4:8", "pq4"));
         assert_eq!("pq8:16".parse(), Ok(Encoding::Pq { m: 16, nbits: 8 }));
         assert_eq!("pq4:8".parse(), Ok(Encoding::Pq { m: 8, nbits: 4 }));
     }
-    for bad in ["", "pq8", "pq8:", "pq8:-1", "f64", "f32:2"] {
+    for bad in ["", "pq8", "pq8:", "pq8:-1", "f64", "f32:2", "binary-rotated:x"] {
         assert!(bad.parse::<Encoding>().is_err(), "{bad}");
     }
 }

@@ -19,7 +19,7 @@ pub(super) const MAX_TEXT: usize = 65_535;
 
 impl Id {
     /// Whether it may name a row.
-    pub(crate) fn is_valid(&self) -> bool {
+    pub(super) fn is_valid(&self) -> bool {
         match self {
             Self::Number(_) => true,
             Self::Text(text) => (1..=MAX_TEXT).contains(&text.len()),

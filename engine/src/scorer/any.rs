@@ -199,7 +199,7 @@ impl fmt::Display for UnknownEncoding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
             "unknown encoding; give one of f32, f16, bf16, sq8, sq8-global, int4, int4-global, binary, \
-             binary-rotated",
+             binary-rotated, the last with a seed if you like, as in binary-rotated:7",
         )?;
         if cfg!(feature = "pq") {
             f.write_str(", or pq8 or pq4 with the number of sub-spaces, as in pq8:16")?;
@@ -214,6 +214,10 @@ impl FromStr for Encoding {
     type Err = UnknownEncoding;
 
     fn from_str(name: &str) -> Result<Self, UnknownEncoding> {
+        if let Some(seed) = name.strip_prefix("binary-rotated:") {
+            let seed = seed.parse().map_err(|_| UnknownEncoding)?;
+            return Ok(Self::Binary { rotation: Some(seed) });
+        }
         #[cfg(feature = "pq")]
         if let Some((kind, m)) = name.split_once(':') {
             let m = m.parse().map_err(|_| UnknownEncoding)?;
@@ -238,9 +242,17 @@ impl FromStr for Encoding {
     }
 }
 
+/// As it is parsed: the name, and the numbers that belong to it.
 impl fmt::Display for Encoding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
+        match self {
+            Self::Binary { rotation: Some(seed) } if *seed != 0 => {
+                f.pad(&format!("{}:{seed}", self.name()))
+            }
+            #[cfg(feature = "pq")]
+            Self::Pq { m, .. } => f.pad(&format!("{}:{m}", self.name())),
+            _ => f.pad(self.name()),
+        }
     }
 }
 

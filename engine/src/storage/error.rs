@@ -261,7 +261,7 @@ impl StoreError {
         Self::Io { doing, file: file.to_owned(), source: Arc::new(source) }
     }
 
-    pub(super) fn corrupt(file: &str, fault: CorruptionFault) -> Self {
+    pub(crate) fn corrupt(file: &str, fault: CorruptionFault) -> Self {
         Self::Corrupt(Corruption { file: file.to_owned(), fault })
     }
 

@@ -86,7 +86,7 @@ const IDENTITY: usize = 16;
 type Identity = [u8; IDENTITY];
 
 const LOCK: &str = "lock";
-const RECORDS: &str = "records.redb";
+pub(crate) const RECORDS: &str = "records.redb";
 /// Records that are being made.
 const RECORDS_NEW: &str = "records.tmp";
 

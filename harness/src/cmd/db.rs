@@ -91,18 +91,9 @@ fn refused(e: CollectionError) -> Stop {
 }
 
 fn open(dir: &Path, threads: Option<usize>) -> Result<Collection, Stop> {
-    // The stored options win; how many threads is ours to say.
-    let first = Collection::open(dir).map_err(refused)?;
-    let threads = match threads {
-        Some(n) => n.max(1),
-        None => std::thread::available_parallelism().map_or(1, usize::from),
-    };
-    if threads == 1 {
-        return Ok(first);
-    }
-    let options = first.options().clone().threads(threads);
-    drop(first);
-    options.open(dir).map_err(refused)
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = threads.unwrap_or_else(cores);
+    Collection::open_with(dir, |options| options.threads(threads)).map_err(refused)
 }
 
 struct Import {

@@ -17,6 +17,8 @@ use crate::storage::StoreError;
 
 /// Rows that are linked while a change waits.
 const SLICE: usize = 256;
+/// Rows that a graph may have been given since it was stored.
+const UNSTORED: usize = 8192;
 
 /// The graph on disk, and the thread that links.
 #[derive(Debug)]
@@ -129,29 +131,30 @@ impl Disk {
             if graph.len() < slots {
                 if graph.len() > shown + (shown / 2).max(AT_ONCE) {
                     shown = graph.len();
-                    show(shared, graph.clone(), false);
-                    let _ = self.store_graph_if_due(shared);
+                    show(shared, graph.clone());
+                    self.store_graph_if_due(shared);
                 }
-            } else if show(shared, graph.clone(), true) {
-                let _ = self.store_graph_if_due(shared);
+            } else if let Some(again) = show_last(shared, graph) {
+                graph = again;
+            } else {
+                self.store_graph_if_due(shared);
                 return;
             }
         }
         // What is linked stays linked; the rest is scanned until it is tried again.
+        show(shared, graph);
         if let Ok(mut state) = shared.write() {
-            let index = &mut state.index;
-            if let Index::Hnsw(old) = index
-                && old.len() < graph.len()
-            {
-                **old = graph;
-            }
             state.catching_up = false;
         }
     }
 
-    fn store_graph_if_due(&self, shared: &Shared) -> Result<(), CollectionError> {
+    /// Stores the graph if enough of it is new. It can be made again: if this fails, whoever changes
+    /// next is told.
+    pub(super) fn store_graph_if_due(&self, shared: &Shared) {
         let (linked, stored) = (shared.read().indexed(), self.links.stored());
-        if linked > stored + stored / 2 { self.store_graph(shared) } else { Ok(()) }
+        if linked.saturating_sub(stored) >= UNSTORED.max(stored / 2) {
+            let _ = self.store_graph(shared);
+        }
     }
 
     /// Stores the graph, if it has grown since.
@@ -176,19 +179,27 @@ impl Disk {
     }
 }
 
-/// Puts a graph in the place of the collection's. As the last one, only if it covers every row.
-fn show(shared: &Shared, graph: Graph, last: bool) -> bool {
-    let Ok(mut state) = shared.write() else { return true };
-    if last && graph.len() < state.slots() {
-        return false;
+/// Puts a graph in the place of the collection's, if it has grown beyond it.
+fn show(shared: &Shared, graph: Graph) {
+    if let Ok(mut state) = shared.write()
+        && let Index::Hnsw(old) = &mut state.index
+        && old.len() < graph.len()
+    {
+        **old = graph;
+    }
+}
+
+/// As the last one: back it comes if rows came that it does not know.
+fn show_last(shared: &Shared, graph: Graph) -> Option<Graph> {
+    let Ok(mut state) = shared.write() else { return None };
+    if graph.len() < state.slots() {
+        return Some(graph);
     }
     if let Index::Hnsw(old) = &mut state.index {
         **old = graph;
     }
-    if last {
-        state.catching_up = false;
-    }
-    true
+    state.catching_up = false;
+    None
 }
 
 /// Links rows up to slot `to`.

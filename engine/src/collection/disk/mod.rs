@@ -30,9 +30,6 @@ use crate::unit::scale_to_unit;
 
 /// The blob of what was learnt.
 const LEARNT: &str = "learnt";
-/// Rows that a graph may have been given since it was stored.
-#[cfg(feature = "hnsw")]
-const UNSTORED: usize = 8192;
 
 /// The disk's part of a collection.
 #[derive(Debug)]
@@ -142,13 +139,7 @@ impl Disk {
     fn after(&self, shared: &Shared) {
         let _ = self.keep_learnt(shared);
         #[cfg(feature = "hnsw")]
-        {
-            let linked = shared.read().indexed();
-            let stored = self.links.stored();
-            if linked.saturating_sub(stored) >= UNSTORED.max(stored / 2) {
-                let _ = self.store_graph(shared);
-            }
-        }
+        self.store_graph_if_due(shared);
     }
 
     /// Stores what was learnt, once.

@@ -14,7 +14,8 @@ use crate::metric::Metric;
 use crate::scorer::{Encoding, Rows};
 use crate::storage::vfs::{OsVfs, Vfs};
 use crate::storage::{
-    Doing, Entry, Kind, Reader, SegmentSpec, Store, StoreError, StoreOptions, StoredVectors,
+    CorruptionFault, Doing, Entry, Kind, RECORDS, Reader, SegmentSpec, Store, StoreError,
+    StoreOptions, StoredVectors,
 };
 
 /// Records that one thread reads at a time.
@@ -39,11 +40,21 @@ impl Collection {
     /// There is none, somebody else has it open, it is damaged, it is of a later version, or what the
     /// system gives.
     pub fn open(dir: impl AsRef<Path>) -> Result<Self, CollectionError> {
-        let vfs = OsVfs::open(dir).map_err(|e| match e.kind() {
-            std::io::ErrorKind::NotFound => StoreError::NoStore,
-            _ => StoreError::io(Doing::Open, "the directory", e),
-        })?;
-        Self::open_in(Arc::new(vfs))
+        Self::open_with(dir, |options| options)
+    }
+
+    /// As [`Collection::open`], with what is not stored: threads or a pool, the budget, whether rows
+    /// are mapped and compared. Whatever else `how` asks for, the stored options win.
+    ///
+    /// # Errors
+    /// As [`Collection::open`], and threads that do not start.
+    pub fn open_with(
+        dir: impl AsRef<Path>,
+        how: impl FnOnce(CollectionBuilder) -> CollectionBuilder,
+    ) -> Result<Self, CollectionError> {
+        let options = how(CollectionBuilder::new(1));
+        let store = Store::open(Arc::new(existing(dir)?), &options.expecting())?;
+        of_store(store, options)
     }
 
     /// As [`Collection::open`], through another door to files.
@@ -71,11 +82,7 @@ impl CollectionBuilder {
     /// # Errors
     /// As [`Collection::open`], and an option that contradicts the stored one.
     pub fn open(self, dir: impl AsRef<Path>) -> Result<Collection, CollectionError> {
-        let vfs = OsVfs::open(dir).map_err(|e| match e.kind() {
-            std::io::ErrorKind::NotFound => StoreError::NoStore,
-            _ => StoreError::io(Doing::Open, "the directory", e),
-        })?;
-        self.open_in(Arc::new(vfs))
+        self.open_in(Arc::new(existing(dir)?))
     }
 
     /// Opens the collection of a directory, or makes one.
@@ -118,8 +125,7 @@ impl CollectionBuilder {
         if self.metric == Metric::Cosine {
             segments.push(SegmentSpec::side(Kind::F32, 1));
         }
-        let options = self.store_options(StoreOptions::new(segments));
-        let store = Store::create(vfs, &self.to_params(options)?)?;
+        let store = Store::create(vfs, &self.to_params(self.store_options(segments))?)?;
         of_store(store, self)
     }
 
@@ -128,8 +134,7 @@ impl CollectionBuilder {
     /// # Errors
     /// As [`CollectionBuilder::open`].
     pub fn open_in(self, vfs: Arc<dyn Vfs>) -> Result<Collection, CollectionError> {
-        let options = self.store_options(StoreOptions::expecting());
-        let store = Store::open(vfs, &self.to_params(options)?)?;
+        let store = Store::open(vfs, &self.to_params(self.expecting())?)?;
         of_store(store, self)
     }
 
@@ -149,9 +154,23 @@ impl CollectionBuilder {
         self
     }
 
-    fn store_options(&self, options: StoreOptions) -> StoreOptions {
+    /// Of a store that is there, whatever its options.
+    fn expecting(&self) -> StoreOptions {
+        self.store_options(Vec::new())
+    }
+
+    fn store_options(&self, segments: Vec<SegmentSpec>) -> StoreOptions {
+        let options = StoreOptions::new(segments);
         options.on_heap(self.on_heap).verify_on_open(self.verify_on_open)
     }
+}
+
+fn existing(dir: impl AsRef<Path>) -> Result<OsVfs, CollectionError> {
+    let found = OsVfs::open(dir).map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => StoreError::NoStore,
+        _ => StoreError::io(Doing::Open, "the directory", e),
+    });
+    Ok(found?)
 }
 
 fn made(dir: impl AsRef<Path>) -> Result<OsVfs, CollectionError> {
@@ -178,10 +197,16 @@ fn of_store(store: Store, options: CollectionBuilder) -> Result<Collection, Coll
     Ok(collection)
 }
 
+/// The segments are not those of the collection that the parameters describe.
+fn contradiction() -> StoreError {
+    let fault = CorruptionFault::Contradiction { tables: "meta, segments", slot: None };
+    StoreError::corrupt(RECORDS, fault)
+}
+
 /// The first `rows` vectors.
 pub(super) fn vectors(store: &Store, rows: usize) -> Result<StoredVectors, CollectionError> {
     let found = StoredVectors::new(store.view(0)?.first(rows));
-    found.ok_or(CollectionError::BadParam { name: "dim", value: None })
+    Ok(found.ok_or_else(contradiction)?)
 }
 
 impl State {
@@ -203,11 +228,14 @@ impl State {
         state.sequence = reader.sequence();
         let vectors = vectors(store, slots)?;
         if vectors.view().dim() != options.dim {
-            let value = Some(options.dim.to_string());
-            return Err(CollectionError::BadParam { name: "dim", value });
+            return Err(contradiction().into());
         }
-        let learnt;
+        // First of all: rows that are held would be reserved.
+        if let Some(exact) = &mut state.exact {
+            exact.show(vectors.clone());
+        }
         state.reserve(options, slots)?;
+        let learnt;
         #[cfg(feature = "hnsw")]
         let covered = {
             let wanted = match &state.index {
@@ -217,14 +245,14 @@ impl State {
             // The links are checked while records are decoded.
             let (graph, filled) = beside(
                 || wanted.and_then(|wanted| stored_graph(store, slots, &wanted)),
-                || state.fill(store, options, reader, vectors, pool),
+                || state.fill(store, options, reader, &vectors, pool),
             );
             learnt = filled?;
             state.take_graph(graph)
         };
         #[cfg(not(feature = "hnsw"))]
         {
-            learnt = state.fill(store, options, reader, vectors, pool)?;
+            learnt = state.fill(store, options, reader, &vectors, pool)?;
         }
         state.train(options, pool)?;
         let found = Found {
@@ -241,23 +269,20 @@ impl State {
         store: &Store,
         options: &CollectionBuilder,
         reader: Reader,
-        vectors: StoredVectors,
+        vectors: &StoredVectors,
         pool: Crew<'_>,
     ) -> Result<bool, CollectionError> {
         self.take_entries(store, reader, pool)?;
         let slots = self.slots();
         if options.metric == Metric::Cosine {
+            if store.info().segments.len() < 2 {
+                return Err(contradiction().into());
+            }
             let norms = store.view(1)?.first(slots);
-            let norms = norms
-                .rows::<f32>()
-                .ok_or(CollectionError::BadParam { name: "norms", value: None })?;
+            let norms = norms.rows::<f32>().ok_or_else(contradiction)?;
             self.norms.extend((0..slots).map(|row| norms.row(row)[0]));
         }
-        let learnt = self.take_codes(store, options, &vectors)?;
-        if let Some(exact) = &mut self.exact {
-            exact.show(vectors);
-        }
-        Ok(learnt)
+        self.take_codes(store, options, vectors)
     }
 
     /// Ids and metadata. Each thread reads by a transaction of its own.
